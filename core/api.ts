@@ -1,0 +1,150 @@
+// The words on the wire between the API, the web UI and the command line. Times are ISO 8601 in, ms since 1970 out.
+// All paths under /v1 want a session cookie or `Authorization: Bearer`, except the inputs and /v1/session.
+
+import type { Alert } from './detect.ts'
+import type { EcsEvent, Scalar } from './event.ts'
+
+/** `2026-11-22T10:00:00Z`, `now`, `now-15m`, `15m` (= now-15m), `today`; units s m h d w. */
+export type TimeText = string
+
+export interface RangeInput {
+  /** The search line; empty matches everything. */
+  query?: string
+  /** Default `now-15m`. */
+  since?: TimeText
+  /** Default `now`. */
+  until?: TimeText
+}
+
+/** POST /v1/search */
+export interface SearchInput extends RangeInput {
+  /** 1..1000, default 100. */
+  limit?: number
+  cursor?: string
+  order?: 'desc' | 'asc'
+}
+export interface WireHit {
+  id: string
+  timestamp: number
+  event: EcsEvent
+}
+export interface SearchOutput {
+  hits: WireHit[]
+  cursor?: string
+  since: number
+  until: number
+  stats: { segments: number; pruned: number; rows: number; tookMs: number }
+}
+
+/** POST /v1/histogram: about `bars` (default 60) bars of a round interval. */
+export interface HistogramInput extends RangeInput {
+  bars?: number
+  by?: string
+}
+export interface HistogramOutput {
+  since: number
+  until: number
+  intervalMs: number
+  total: number
+  buckets: { start: number; count: number; by?: Record<string, number> }[]
+}
+
+/** POST /v1/values: the most frequent values of a field. */
+export interface ValuesInput extends RangeInput {
+  field: string
+  size?: number
+}
+export interface ValuesOutput {
+  total: number
+  missing: number
+  values: { value: Scalar; count: number }[]
+}
+
+/** POST /v1/fields: which fields the matching events have. */
+export interface FieldsOutput {
+  total: number
+  fields: { name: string; type: string; count: number }[]
+}
+
+/** GET /v1/events/:id -> WireHit; GET /v1/events/:id/around?before=20&after=20 */
+export interface AroundOutput {
+  before: WireHit[]
+  event: WireHit
+  after: WireHit[]
+}
+
+/** GET /v1/tail?query=&resume= : server-sent events named `batch` with this as data, `ping` every 15 s. */
+export interface TailOutput {
+  hits: WireHit[]
+  skipped: number
+  resume: string
+}
+
+/** GET /v1/alerts?limit=&after=&status= */
+export interface AlertsOutput {
+  alerts: WireAlert[]
+  /** Id to pass as `after` for the next page. */
+  after?: string
+}
+/** GET /v1/alerts/:id adds `events`. POST /v1/alerts/:id/status {status, reason?} changes the triage. */
+export interface WireAlert extends Alert {
+  status: 'open' | 'acknowledged' | 'closed'
+  /** ms when the newest revision was written. */
+  updatedAt: number
+  events?: WireHit[]
+  history: { at: number; who: string; change: string }[]
+}
+
+/** GET /v1/sources */
+export interface SourcesOutput {
+  sources: WireSource[]
+}
+export interface WireSource {
+  source: string
+  kind: string
+  where: string
+  state: 'running' | 'waiting' | 'failed'
+  detail?: string
+  lastSeen?: number
+  /** received = stored + unparsed + duplicates + inFlight, exactly. `unparsed` are kept and searchable too. */
+  received: number
+  stored: number
+  unparsed: number
+  duplicates: number
+  inFlight: number
+  /** Why unparsed, by reason. */
+  unparsedBy: Record<string, number>
+  /** Never accepted, by reason: not part of `received`. */
+  refused: Record<string, number>
+}
+
+/** GET /v1/rules */
+export interface RulesOutput {
+  rules: {
+    id: string
+    title: string
+    level: string
+    tags: string[]
+    kind: 'event' | 'correlation'
+    matches: number
+    file: string
+  }[]
+  refused: { file: string; reason: string }[]
+}
+
+/** GET /v1/session; POST /v1/session {token} signs in with the one-time link's token. */
+export interface SessionOutput {
+  user: string
+  version: string
+}
+
+/** RFC 9457, `application/problem+json`; `code` from core/errors.ts, `column` for query errors (1-based). */
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  detail: string
+  code: string
+  column?: number
+  hint?: string
+}

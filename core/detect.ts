@@ -1,0 +1,74 @@
+// The words of detection: what a rule said about one event (RuleMatch), and what people are told (Alert).
+
+import type { EcsEvent, Scalar } from './event.ts'
+
+export const levels = ['informational', 'low', 'medium', 'high', 'critical'] as const
+export type Level = (typeof levels)[number]
+
+/** Why a rule matched: the selection, the field and the value that satisfied it. */
+export interface Reason {
+  readonly selection: string
+  readonly field: string
+  readonly value: Scalar
+}
+
+/** One rule said yes to one event. Plain data: crosses threads and the bus. */
+export interface RuleMatch {
+  readonly ruleId: string
+  /** Hash of the rule's meaning; a changed rule is another rule to the correlator. */
+  readonly ruleVersion: string
+  readonly eventId: string
+  /** Event time, ms since 1970. */
+  readonly timestamp: number
+  /** Bus position of the event. */
+  readonly partition: number
+  readonly offset: number
+  readonly why: readonly Reason[]
+  /** The values correlations of this rule group by or count, by ECS field name; several values as an array. */
+  readonly fields: Readonly<Record<string, Scalar | readonly Scalar[]>>
+  /** user.name, source.ip, host.name, ... of the event, for the alert's entities. */
+  readonly entities: Readonly<Record<string, string>>
+}
+
+/** The stateless half, in the worker: one call per event. Pure. */
+export interface Detector {
+  detect(event: EcsEvent, eventId: string, timestamp: number, partition: number, offset: number): RuleMatch[]
+}
+
+export interface Alert {
+  /** Hash over rule version, group and contributing event ids (correlations), or rule and event id. Deterministic. */
+  readonly id: string
+  readonly ruleId: string
+  readonly ruleVersion: string
+  readonly title: string
+  readonly description: string
+  readonly level: Level
+  readonly kind: 'event' | 'correlation'
+  /** Event times of the first and last contributing event. */
+  readonly firstSeen: number
+  readonly lastSeen: number
+  /** Group-by field -> value; empty for single-event rules. */
+  readonly group: Readonly<Record<string, Scalar>>
+  /** In event-time order, at most 100; `count` tells how many there were. */
+  readonly eventIds: readonly string[]
+  readonly count: number
+  readonly entities: Readonly<Record<string, readonly string[]>>
+  readonly why: readonly Reason[]
+  /** Rule tags: `attack.t1110`, `compliance.pci-dss.10.2.1.4`. */
+  readonly tags: readonly string[]
+  readonly falsePositives: readonly string[]
+  /** 1 when raised, +1 each time late or further events changed it. */
+  readonly revision: number
+  /** raised, changed (count, events), withdrawn (late events showed it was none). */
+  readonly state: 'raised' | 'changed' | 'withdrawn'
+  /** Alerts this one continues (same rule and group, fewer events): they are superseded by it. */
+  readonly supersedes: readonly string[]
+}
+
+/** The stateful half, on one thread: matches in bus order in, alerts out. No clock of its own. */
+export interface Correlator {
+  /** Feeds the matches of one delivery and how far event time has come there. Same input, same output. */
+  push(matches: readonly RuleMatch[], watermark: number): Alert[]
+  /** Everything needed to go on as if never stopped; JSON-safe. */
+  snapshot(): unknown
+}

@@ -1,0 +1,244 @@
+// Parsed events as bytes, from the worker that made them to the store that indexes them: flat, typed, names said once.
+//
+//   batch   "HEB1" u32 | count u32 | eventsBytes u32 | events | names
+//   event   bytes u32 (of what follows) | position: partition u32, offset f64 | timestampMs f64 | keyed u8 [keyHash 16] |
+//           fields u16 | field*
+//   field   name u16 (index into names) | tag u8 (type, | 0x80 when one of an array) | value
+//   value   string: bytes u32, UTF-8 | number: f64 | boolean: u8
+//   names   count u32 | (bytes u16 | UTF-8)*      dotted ECS names, in order of first use
+//
+// Little endian. An array is its elements one after the other under one name; an array of objects becomes one array a
+// leaf. null, empty objects and empty arrays are absent. `@timestamp` is not a field here: it is timestampMs
+// (milliseconds since 1970, fractions kept to the microsecond).
+
+import { PipelineError } from './errors.ts'
+import { type EcsEvent, type EcsValue, eventId, type FlatEvent, keyHash, type Scalar } from './event.ts'
+
+export const FieldTag = { string: 0, number: 1, boolean: 2 } as const
+export const IN_ARRAY = 0x80
+
+const MAGIC = 0x31_42_45_48 // "HEB1"
+const HEADER = 12
+const EVENT_HEAD = 4 + 4 + 8 + 8 + 1
+const MAX_FIELDS = 65_535
+const MAX_DEPTH = 32
+
+/** One step of a dotted path, so that walking a nested event joins no strings. */
+interface PathNode {
+  readonly path: string
+  readonly children: Map<string, PathNode>
+  /** Index in this batch's names, or -1. */
+  index: number
+}
+
+export class EventBatchWriter {
+  #buf = Buffer.allocUnsafeSlow(256 * 1024)
+  #at = HEADER
+  #count = 0
+  #eventStart = 0
+  #fieldCountAt = 0
+  #fieldCount = 0
+  readonly #root: PathNode = { path: '', children: new Map(), index: -1 }
+  #names: PathNode[] = []
+
+  get count(): number {
+    return this.#count
+  }
+
+  /** Writes one nested event. `timestampMs` must be finite. @param key with its source, as in eventId() */
+  write(event: EcsEvent, timestampMs: number, partition: number, offset: number, source?: string, key?: string): void {
+    this.#begin(timestampMs, partition, offset, key ? keyHash(source ?? '', key) : undefined)
+    this.#object(event, this.#root, false, 0)
+    this.#end()
+  }
+
+  /** The finished batch in memory of its own; the writer is empty again (it keeps the names it has learnt). */
+  finish(): Uint8Array<ArrayBuffer> {
+    let namesBytes = 4
+    const encoded = this.#names.map((node) => {
+      const bytes = Buffer.from(node.path)
+      namesBytes += 2 + bytes.length
+      return bytes
+    })
+    const out = Buffer.from(new ArrayBuffer(this.#at + namesBytes))
+    this.#buf.copy(out, 0, 0, this.#at)
+    out.writeUInt32LE(MAGIC, 0)
+    out.writeUInt32LE(this.#count, 4)
+    out.writeUInt32LE(this.#at - HEADER, 8)
+    let at = out.writeUInt32LE(encoded.length, this.#at)
+    for (const bytes of encoded) {
+      at = out.writeUInt16LE(bytes.length, at)
+      out.set(bytes, at)
+      at += bytes.length
+    }
+    for (const node of this.#names) node.index = -1
+    this.#names = []
+    this.#at = HEADER
+    this.#count = 0
+    return out
+  }
+
+  #begin(timestampMs: number, partition: number, offset: number, hash: Buffer | undefined): void {
+    this.#reserve(EVENT_HEAD + 32)
+    const buf = this.#buf
+    this.#eventStart = this.#at
+    let at = this.#at + 4
+    at = buf.writeUInt32LE(partition, at)
+    at = buf.writeDoubleLE(offset, at)
+    at = buf.writeDoubleLE(timestampMs, at)
+    buf[at++] = hash ? 1 : 0
+    if (hash) {
+      buf.set(hash, at)
+      at += 16
+    }
+    this.#fieldCountAt = at
+    this.#fieldCount = 0
+    this.#at = at + 2
+  }
+
+  #end(): void {
+    this.#buf.writeUInt16LE(this.#fieldCount, this.#fieldCountAt)
+    this.#buf.writeUInt32LE(this.#at - this.#eventStart - 4, this.#eventStart)
+    this.#count++
+  }
+
+  #object(object: EcsEvent, parent: PathNode, inArray: boolean, depth: number): void {
+    if (depth > MAX_DEPTH) return
+    for (const key in object) {
+      const value = object[key]
+      if (value === undefined || value === null) continue
+      if (depth === 0 && key === '@timestamp') continue
+      let node = parent.children.get(key)
+      if (!node) {
+        node = { path: parent.path ? `${parent.path}.${key}` : key, children: new Map(), index: -1 }
+        parent.children.set(key, node)
+      }
+      if (Array.isArray(value)) for (const element of value) this.#value(element, node, true, depth)
+      else this.#value(value, node, inArray, depth)
+    }
+  }
+
+  #value(value: EcsValue, node: PathNode, inArray: boolean, depth: number): void {
+    if (typeof value === 'string') this.#string(node, value, inArray)
+    else if (typeof value === 'number') {
+      if (!Number.isFinite(value)) return
+      const at = this.#field(node, FieldTag.number, inArray, 8)
+      this.#buf.writeDoubleLE(value, at)
+      this.#at = at + 8
+    } else if (typeof value === 'boolean') {
+      const at = this.#field(node, FieldTag.boolean, inArray, 1)
+      this.#buf[at] = value ? 1 : 0
+      this.#at = at + 1
+    } else if (Array.isArray(value)) for (const element of value) this.#value(element, node, true, depth + 1)
+    else if (value !== null && value !== undefined) this.#object(value, node, inArray, depth + 1)
+  }
+
+  #string(node: PathNode, value: string, inArray: boolean): void {
+    const at = this.#field(node, FieldTag.string, inArray, 4 + value.length * 3)
+    const bytes = this.#buf.write(value, at + 4, 'utf8')
+    this.#buf.writeUInt32LE(bytes, at)
+    this.#at = at + 4 + bytes
+  }
+
+  #field(node: PathNode, tag: number, inArray: boolean, valueBytes: number): number {
+    if (this.#fieldCount >= MAX_FIELDS) throw new RangeError(`more than ${MAX_FIELDS} values in one event`)
+    this.#fieldCount++
+    this.#reserve(3 + valueBytes)
+    if (node.index < 0) {
+      node.index = this.#names.length
+      this.#names.push(node)
+    }
+    const at = this.#buf.writeUInt16LE(node.index, this.#at)
+    this.#buf[at] = inArray ? tag | IN_ARRAY : tag
+    return at + 1
+  }
+
+  #reserve(more: number): void {
+    if (this.#at + more <= this.#buf.length) return
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.#at + more, this.#buf.length * 2))
+    this.#buf.copy(grown, 0, 0, this.#at)
+    this.#buf = grown
+  }
+}
+
+/** The header and names of a batch, checked once; events are then walked by offset by whoever indexes them. */
+export interface EventBatchView {
+  readonly bytes: Buffer
+  readonly count: number
+  /** Where the first event begins and the last one ends. */
+  readonly start: number
+  readonly end: number
+  readonly names: readonly string[]
+}
+
+/** @throws BATCH_CORRUPT */
+export function viewEventBatch(batch: Uint8Array, place = 'event batch'): EventBatchView {
+  const bytes = Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength)
+  const corrupt = (problem: string): never => {
+    throw new PipelineError('BATCH_CORRUPT', { place, problem })
+  }
+  if (bytes.length < HEADER || bytes.readUInt32LE(0) !== MAGIC) corrupt('not a batch of events')
+  const end = HEADER + bytes.readUInt32LE(8)
+  if (end + 4 > bytes.length) corrupt('events run past the end')
+  const names: string[] = []
+  let at = end + 4
+  for (let left = bytes.readUInt32LE(end); left > 0; left--) {
+    const length = bytes.readUInt16LE(at)
+    names.push(bytes.toString('utf8', at + 2, at + 2 + length))
+    at += 2 + length
+  }
+  return { bytes, count: bytes.readUInt32LE(4), start: HEADER, end, names }
+}
+
+export interface DecodedEvent {
+  readonly id: string
+  readonly partition: number
+  readonly offset: number
+  readonly timestampMs: number
+  readonly fields: FlatEvent
+}
+
+/** Decodes every event to a flat object. For tests, tools and small batches: the store reads the bytes instead. */
+export function* decodeEvents(batch: Uint8Array): Generator<DecodedEvent> {
+  const { bytes, start, end, names } = viewEventBatch(batch)
+  let at = start
+  while (at < end) {
+    const next = at + 4 + bytes.readUInt32LE(at)
+    const partition = bytes.readUInt32LE(at + 4)
+    const offset = bytes.readDoubleLE(at + 8)
+    const timestampMs = bytes.readDoubleLE(at + 16)
+    const keyed = bytes[at + 24] === 1
+    at += EVENT_HEAD
+    const id = keyed ? `k${bytes.toString('base64url', at, at + 16)}` : eventId(partition, offset)
+    if (keyed) at += 16
+    const fields: FlatEvent = {}
+    let left = bytes.readUInt16LE(at)
+    at += 2
+    for (; left > 0; left--) {
+      const name = names[bytes.readUInt16LE(at)] as string
+      const tag = bytes[at + 2] as number
+      at += 3
+      let value: Scalar
+      switch (tag & 0x7f) {
+        case FieldTag.string: {
+          const length = bytes.readUInt32LE(at)
+          value = bytes.toString('utf8', at + 4, at + 4 + length)
+          at += 4 + length
+          break
+        }
+        case FieldTag.number:
+          value = bytes.readDoubleLE(at)
+          at += 8
+          break
+        default:
+          value = bytes[at] === 1
+          at += 1
+      }
+      const had = fields[name]
+      if (had !== undefined) fields[name] = Array.isArray(had) ? [...had, value] : [had, value]
+      else fields[name] = tag & IN_ARRAY ? [value] : value
+    }
+    yield { id, partition, offset, timestampMs, fields }
+    at = next
+  }
+}
