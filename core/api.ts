@@ -1,7 +1,7 @@
 // The words on the wire between the API, the web UI and the command line. Times are ISO 8601 in, ms since 1970 out.
 // All paths under /v1 want a session cookie or `Authorization: Bearer`, except the inputs and /v1/session.
 
-import type { Alert } from './detect.ts'
+import type { Alert, AlertChange } from './detect.ts'
 import type { EcsEvent, Scalar } from './event.ts'
 
 /** `2026-11-22T10:00:00Z`, `now`, `now-15m`, `15m` (= now-15m), `today`; units s m h d w. */
@@ -88,6 +88,10 @@ export interface AlertsOutput {
 }
 /** GET /v1/alerts/:id adds `events`. POST /v1/alerts/:id/status {status, reason?} changes the triage. */
 export interface WireAlert extends Alert {
+  /** From the newest AlertChange. */
+  state: AlertChange['state']
+  revision: number
+  supersedes: readonly string[]
   status: 'open' | 'acknowledged' | 'closed'
   /** ms when the newest revision was written. */
   updatedAt: number

@@ -35,9 +35,19 @@ export interface Detector {
   detect(event: EcsEvent, eventId: string, timestamp: number, partition: number, offset: number): RuleMatch[]
 }
 
+/**
+ * What people are told. A pure function of the rules and the set of events: the same events give the same bytes in
+ * whatever order they came, so nothing here depends on arrival. What does is in AlertChange.
+ */
 export interface Alert {
-  /** Hash over rule version, group and contributing event ids (correlations), or rule and event id. Deterministic. */
+  /**
+   * Deterministic. Single events: hash over rule version and event id. Correlations: hash over rule version, group and the
+   * first contributing event, so an alert keeps its id (and its triage) while it grows; only a late event that goes
+   * before the first one changes it, and then the old id is withdrawn in favour of the new one.
+   */
   readonly id: string
+  /** Hash chained over every contributing event id in event-time order: proves which events made this alert. */
+  readonly digest: string
   readonly ruleId: string
   readonly ruleVersion: string
   readonly title: string
@@ -49,7 +59,7 @@ export interface Alert {
   readonly lastSeen: number
   /** Group-by field -> value; empty for single-event rules. */
   readonly group: Readonly<Record<string, Scalar>>
-  /** In event-time order, at most 100; `count` tells how many there were. */
+  /** In event-time order, at most 100 (the first and last 50); `count` tells how many there were. */
   readonly eventIds: readonly string[]
   readonly count: number
   readonly entities: Readonly<Record<string, readonly string[]>>
@@ -57,18 +67,28 @@ export interface Alert {
   /** Rule tags: `attack.t1110`, `compliance.pci-dss.10.2.1.4`. */
   readonly tags: readonly string[]
   readonly falsePositives: readonly string[]
-  /** 1 when raised, +1 each time late or further events changed it. */
-  readonly revision: number
-  /** raised, changed (count, events), withdrawn (late events showed it was none). */
+  /** The group was flooded past its limit: the alert stands, its count is a lower bound. */
+  readonly approximate?: true
+}
+
+/** How an alert came to be as it is: operational history, which does depend on what arrived when. */
+export interface AlertChange {
+  readonly alert: Alert
+  /** raised (new), changed (further or late events), withdrawn (late events showed it was none, or another one). */
   readonly state: 'raised' | 'changed' | 'withdrawn'
-  /** Alerts this one continues (same rule and group, fewer events): they are superseded by it. */
+  /** 1 when raised, +1 with each change of this id. */
+  readonly revision: number
+  /** raised, changed: ids withdrawn in the same push because this alert now holds their events. */
   readonly supersedes: readonly string[]
 }
 
 /** The stateful half, on one thread: matches in bus order in, alerts out. No clock of its own. */
 export interface Correlator {
-  /** Feeds the matches of one delivery and how far event time has come there. Same input, same output. */
-  push(matches: readonly RuleMatch[], watermark: number): Alert[]
+  /**
+   * Feeds the matches of one delivery and how far event time has come with it (the greatest event time seen; allowed
+   * lateness is taken off inside). Same input, same output; a delivery that comes twice changes nothing.
+   */
+  push(matches: readonly RuleMatch[], watermark: number): AlertChange[]
   /** Everything needed to go on as if never stopped; JSON-safe. */
   snapshot(): unknown
 }
