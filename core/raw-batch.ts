@@ -139,7 +139,7 @@ export class RawBatchReader {
     this.count = this.#buf.readUInt32LE(4)
     this.#at = HEADER + this.#buf.readUInt32LE(8)
     if (this.#at > this.#buf.length) this.#corrupt('origins run past the end')
-    this.origins = JSON.parse(this.#buf.toString('utf8', HEADER, this.#at)) as Origin[]
+    this.origins = this.#parseOrigins(this.#buf.toString('utf8', HEADER, this.#at))
   }
 
   next(): boolean {
@@ -165,6 +165,15 @@ export class RawBatchReader {
     this.#at = end
     this.index++
     return true
+  }
+
+  #parseOrigins(json: string): Origin[] {
+    try {
+      const origins: unknown = JSON.parse(json)
+      return Array.isArray(origins) ? (origins as Origin[]) : this.#corrupt('origins are no list')
+    } catch {
+      return this.#corrupt('origins are not JSON')
+    }
   }
 
   #corrupt(problem: string): never {

@@ -1,0 +1,215 @@
+// The configuration file: YAML, every key checked, `${VAR}` from the environment. docs/configuration.md lists the keys.
+
+import { readFileSync } from 'node:fs'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import Type, { type Static } from 'typebox'
+import { Value } from 'typebox/value'
+import { isNode, LineCounter, parseDocument } from 'yaml'
+import { PipelineError } from './errors.ts'
+
+const strict = { additionalProperties: false } as const
+const Port = Type.Integer({ minimum: 0, maximum: 65535 })
+const Bytes = Type.String({ pattern: '^[0-9]+ ?(B|KiB|MiB|GiB|TiB)$' })
+const Duration = Type.String({ pattern: '^[0-9]+ ?(ms|s|m|h|d)$' })
+
+export const ConfigSchema = Type.Object(
+  {
+    data: Type.String({ default: './data', description: 'Folder of everything kept: ledger, segments, documents.' }),
+    workers: Type.Integer({
+      minimum: 0,
+      maximum: 256,
+      default: 0,
+      description: 'Parse and detect threads; 0 = cores - 1.',
+    }),
+    zone: Type.String({ default: 'UTC', description: 'Time zone of senders that write local time without one.' }),
+    http: Type.Object(
+      {
+        host: Type.String({ default: '127.0.0.1' }),
+        port: { ...Port, default: 8514 },
+        names: Type.Array(Type.String(), { default: [], description: 'Host names browsers may use beside localhost.' }),
+        ingestToken: Type.Optional(
+          Type.String({ minLength: 16, description: 'Bearer token POST /v1/logs must carry.' }),
+        ),
+        maxBody: { ...Bytes, default: '16 MiB' },
+      },
+      { ...strict, default: {} },
+    ),
+    syslog: Type.Object(
+      {
+        host: Type.String({ default: '127.0.0.1' }),
+        port: { ...Port, default: 5514 },
+        udp: Type.Boolean({ default: true }),
+        tcp: Type.Boolean({ default: true }),
+        maxMessage: { ...Bytes, default: '64 KiB' },
+        maxConnections: Type.Integer({ minimum: 1, default: 2000 }),
+        maxConnectionsPerPeer: Type.Integer({ minimum: 1, default: 200 }),
+      },
+      { ...strict, default: {} },
+    ),
+    files: Type.Array(
+      Type.Object(
+        {
+          path: Type.String({ description: 'A file, or a pattern with * in its last parts.' }),
+          dataset: Type.Optional(Type.String()),
+          zone: Type.Optional(Type.String()),
+        },
+        strict,
+      ),
+      { default: [] },
+    ),
+    containers: Type.Object(
+      {
+        pods: Type.Optional(Type.String({ description: 'Usually /var/log/pods.' })),
+        docker: Type.Optional(Type.String({ description: 'Usually /var/lib/docker/containers.' })),
+      },
+      { ...strict, default: {} },
+    ),
+    bus: Type.Object(
+      {
+        segment: { ...Bytes, default: '64 MiB' },
+        keepFor: { ...Duration, default: '30d' },
+        keepBytes: { ...Bytes, default: '20 GiB' },
+      },
+      { ...strict, default: {} },
+    ),
+    store: Type.Object(
+      {
+        keepFor: { ...Duration, default: '365d' },
+        cache: { ...Bytes, default: '128 MiB' },
+      },
+      { ...strict, default: {} },
+    ),
+    packs: Type.Array(Type.String(), { default: [], description: 'Folders with packs of your own.' }),
+    rules: Type.Array(Type.String(), { default: [], description: 'Folders or files with Sigma rules of your own.' }),
+    lateness: {
+      ...Duration,
+      default: '10m',
+      description: 'How late an event may come and still count for a correlation.',
+    },
+  },
+  strict,
+)
+
+export type Config = Static<typeof ConfigSchema>
+
+/**
+ * @param path undefined: defaults only
+ * @throws CONFIG_INVALID with file, line and, for unknown keys, the nearest known one
+ */
+export function loadConfig(path?: string, env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  if (path === undefined) return Value.Default(ConfigSchema, {}) as Config
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new PipelineError('CONFIG_INVALID', { place: path, problem: `cannot be read (${(error as Error).message})` })
+  }
+  return parseConfig(text, path, env)
+}
+
+export function parseConfig(text: string, path: string, env: Readonly<Record<string, string | undefined>>): Config {
+  const lines = new LineCounter()
+  const doc = parseDocument(substitute(text, path, env), { lineCounter: lines })
+  const syntax = doc.errors[0]
+  if (syntax) {
+    const { line } = lines.linePos(syntax.pos[0])
+    throw new PipelineError('CONFIG_INVALID', {
+      place: `${path}:${line}`,
+      problem: syntax.message.split('\n')[0] ?? '',
+    })
+  }
+  const config = Value.Default(ConfigSchema, doc.toJS({ maxAliasCount: 100 }) ?? {})
+  for (const error of Value.Errors(ConfigSchema, config)) {
+    const keys = error.instancePath.split('/').slice(1)
+    const extra = error.keyword === 'boolean' ? keys.pop() : undefined // additionalProperties: false, per key
+    const at = doc.getIn(extra === undefined ? keys : [...keys, extra], true)
+    const offset = isNode(at) ? at.range?.[0] : undefined
+    const place = offset === undefined ? path : `${path}:${lines.linePos(offset).line}`
+    if (extra !== undefined) {
+      const near = nearest(extra, knownKeys(keys))
+      throw new PipelineError('CONFIG_INVALID', {
+        place,
+        problem: `unknown key '${extra}'`,
+        hint: near ? `did you mean '${near}'?` : 'docs/configuration.md lists the keys',
+      })
+    }
+    throw new PipelineError('CONFIG_INVALID', { place, problem: `${keys.join('.') || 'the file'} ${error.message}` })
+  }
+  const valid = config as Config
+  const base = dirname(resolve(path))
+  const here = (p: string) => (isAbsolute(p) ? p : join(base, p))
+  return { ...valid, data: here(valid.data), packs: valid.packs.map(here), rules: valid.rules.map(here) }
+}
+
+/** `${VAR}`, `${VAR:-default}`, `${VAR:?message}`, `$$` for a dollar sign. A value with a newline is refused. */
+function substitute(text: string, path: string, env: Readonly<Record<string, string | undefined>>): string {
+  const lines = text.split('\n')
+  return lines
+    .map((line, i) =>
+      line.replace(
+        /\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([-?])([^}]*))?\}/g,
+        (found, name?: string, kind?: string, rest = '') => {
+          if (name === undefined) return '$'
+          const value = env[name]
+          const refuse = (problem: string): never => {
+            throw new PipelineError('CONFIG_INVALID', { place: `${path}:${i + 1}`, problem })
+          }
+          if (value === undefined || value === '') {
+            if (kind === '-') return rest
+            return refuse(kind === '?' ? rest : `${found} is not set; write \${${name}:-default} or set it`)
+          }
+          return /[\r\n]/.test(value) ? refuse(`the value of ${name} holds a line break`) : value
+        },
+      ),
+    )
+    .join('\n')
+}
+
+function knownKeys(path: readonly string[]): string[] {
+  let node: unknown = ConfigSchema
+  for (const key of path) {
+    const { properties, items } = node as { properties?: Record<string, unknown>; items?: unknown }
+    node = properties?.[key] ?? items
+  }
+  return Object.keys((node as { properties?: object } | undefined)?.properties ?? {})
+}
+
+/** The known word at an edit distance of at most 2, for "did you mean". */
+export function nearest(word: string, known: Iterable<string>): string | undefined {
+  let best: string | undefined
+  let bestDistance = 3
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase(), bestDistance)
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
+  }
+  return best
+}
+
+function editDistance(a: string, b: string, limit: number): number {
+  if (Math.abs(a.length - b.length) >= limit) return limit
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const cost = a[i - 1] === b[j - 1] ? 0 : 1
+      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + cost)
+    }
+    row = next
+  }
+  return row[b.length] ?? limit
+}
+
+const byteUnits = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const
+const timeUnits = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** `64 MiB` -> 67108864. The schema has checked the form. */
+export function bytesOf(text: string): number {
+  const [, digits = '', unit = 'B'] = /^([0-9]+) ?([A-Za-z]+)$/.exec(text) ?? []
+  return Number(digits) * byteUnits[unit as keyof typeof byteUnits]
+}
+
+/** `30d` -> milliseconds. The schema has checked the form. */
+export function durationMs(text: string): number {
+  const [, digits = '', unit = 'ms'] = /^([0-9]+) ?([a-z]+)$/.exec(text) ?? []
+  return Number(digits) * timeUnits[unit as keyof typeof timeUnits]
+}

@@ -1,0 +1,65 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { type EcsEvent, eventId, nest } from './event.ts'
+import { decodeEvents, EventBatchWriter, viewEventBatch } from './event-batch.ts'
+
+test('a nested event comes back flat, typed and in order', () => {
+  const writer = new EventBatchWriter()
+  writer.write(
+    {
+      '@timestamp': 'elsewhere',
+      source: { ip: '::1', port: 22 },
+      event: { category: ['authentication'], original: 'é\u0000漢' },
+      ok: false,
+      empty: {},
+      none: null,
+      list: [{ name: 'a', n: 1 }, { name: 'b' }],
+    },
+    1.5,
+    0,
+    7,
+  )
+  const [event] = [...decodeEvents(writer.finish())]
+  expect(event).toEqual({
+    id: '0-7',
+    partition: 0,
+    offset: 7,
+    timestampMs: 1.5,
+    fields: {
+      'source.ip': '::1',
+      'source.port': 22,
+      'event.category': ['authentication'],
+      'event.original': 'é\u0000漢',
+      ok: false,
+      'list.name': ['a', 'b'],
+      'list.n': [1],
+    },
+  })
+  expect(nest(event?.fields ?? {})).toMatchObject({ source: { ip: '::1', port: 22 }, list: { name: ['a', 'b'] } })
+})
+
+test('a writer starts afresh after finish, and keyed events carry the hash of their key', () => {
+  const writer = new EventBatchWriter()
+  writer.write({ a: 1 }, 1, 0, 1)
+  writer.finish()
+  writer.write({ b: 'x' }, 2, 0, 2, 'k8s', 'audit/1')
+  const batch = writer.finish()
+  expect(viewEventBatch(batch).names).toEqual(['b'])
+  const [event] = [...decodeEvents(batch)]
+  expect(event?.id).toBe(eventId(0, 2, 'k8s', 'audit/1'))
+  expect(event?.id).toMatch(/^k[\w-]{22}$/)
+})
+
+test('any JSON goes through without a throw, prototype keys included', () => {
+  const writer = new EventBatchWriter()
+  fc.assert(
+    fc.property(fc.object({ withNullPrototype: true, maxDepth: 4 }), (object) => {
+      writer.write(object as EcsEvent, 0, 0, 0)
+      expect([...decodeEvents(writer.finish())]).toHaveLength(1)
+    }),
+    { numRuns: 200 },
+  )
+  expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+  nest({ '__proto__.polluted': 'yes', 'a.__proto__.polluted': 'yes' })
+  expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+})
