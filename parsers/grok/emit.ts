@@ -1,0 +1,179 @@
+// Tree -> JavaScript regular expression text with numbered groups.
+//
+// Atomic groups and possessive repetitions become (?=(...))\n unless what follows shows that giving back a character
+// could never help: then they are dropped, which is faster and equal.
+
+import { type CharSet, overlaps, setSource, union } from './charset.ts'
+import { first } from './first.ts'
+import { asRun, bare, type Node } from './ir.ts'
+
+export interface Emitted {
+  readonly source: string
+  /** Group number of each slot, 0 where it was left out. */
+  readonly groupOfSlot: readonly number[]
+  /** True when ^ $ \Z occur: the text differs for subjects with a newline in them. */
+  readonly linewise: boolean
+  readonly hasBackReference: boolean
+}
+
+export interface EmitOptions {
+  readonly anchored: 'start' | 'both' | 'none'
+  /** The subject holds no newline, so ^ is \A and $ is \z: the engine then anchors. */
+  readonly singleLine: boolean
+  readonly slots: number
+  /** Slots read after the match or referred back to; others need no group. */
+  readonly wanted: (slot: number) => boolean
+}
+
+export function emit(tree: Node, options: EmitOptions): Emitted {
+  const e = new Emitter(options)
+  let source = e.node(tree, undefined, false)
+  if (options.anchored === 'none') source = e.hasBackReference ? source : searchGuard(tree) + source
+  else source = `^(?:${source})${options.anchored === 'both' ? '$' : ''}`
+  return {
+    source,
+    groupOfSlot: e.groupOfSlot,
+    linewise: e.linewise,
+    hasBackReference: e.hasBackReference,
+  }
+}
+
+/**
+ * An expression that begins with S+ and fails at some place fails one character later in the same run too: everything
+ * the later start could reach, the earlier one has tried. So searching begins at the first character of a run only,
+ * which makes the search linear instead of quadratic.
+ */
+function searchGuard(tree: Node): string {
+  const run = leadingRun(tree)
+  return run ? `(?<!${setSource(run)})` : ''
+}
+
+function leadingRun(node: Node): CharSet | undefined {
+  const n = bare(node)
+  if (n.t === 'seq') return n.items.length > 0 ? leadingRun(n.items[0]!) : undefined
+  const run = asRun(n)
+  return n.t === 'rep' && n.kind !== 'possessive' ? run?.set : undefined
+}
+
+class Emitter {
+  readonly groupOfSlot: number[]
+  linewise = false
+  hasBackReference = false
+  #groups = 0
+  readonly #options: EmitOptions
+
+  constructor(options: EmitOptions) {
+    this.#options = options
+    this.groupOfSlot = Array.from({ length: options.slots }, () => 0)
+  }
+
+  /**
+   * @param next what may come right after, undefined = anything
+   * @param behind inside a look-behind, where the engine runs backwards
+   */
+  node(node: Node, next: CharSet | undefined, behind: boolean): string {
+    switch (node.t) {
+      case 'set':
+        return setSource(node.set)
+      case 'seq': {
+        let follow = next
+        const texts: string[] = []
+        // right to left to know what follows, but groups are numbered left to right: so first the follow sets
+        const follows: (CharSet | undefined)[] = []
+        for (let i = node.items.length - 1; i >= 0; i--) {
+          follows[i] = follow
+          follow = followBefore(node.items[i]!, follow)
+        }
+        node.items.forEach((item, i) => {
+          texts.push(this.#group(item, this.node(item, follows[i], behind), 'seq'))
+        })
+        return texts.join('')
+      }
+      case 'alt':
+        return node.items.map((item) => this.node(item, next, behind)).join('|')
+      case 'rep':
+        return this.#repeat(node, next, behind)
+      case 'cap': {
+        if (!this.#options.wanted(node.slot)) return this.#wrap(node.body, this.node(node.body, next, behind))
+        const number = ++this.#groups
+        this.groupOfSlot[node.slot] = number
+        return `(${this.node(node.body, next, behind)})`
+      }
+      case 'ref':
+        return this.#wrap(node.body, this.node(node.body, next, behind))
+      case 'atomic':
+        return this.#atomic(node.body, next, behind)
+      case 'look': {
+        const mark = `(?${node.behind ? '<' : ''}${node.negate ? '!' : '='}`
+        return `${mark}${this.node(node.body, undefined, node.behind)})`
+      }
+      case 'assert':
+        return this.#assertion(node.kind)
+      case 'back':
+        this.hasBackReference = true
+        return this.groupOfSlot[node.slot] ? `(?:\\${this.groupOfSlot[node.slot]})` : '(?!)'
+    }
+  }
+
+  #assertion(kind: string): string {
+    const one = this.#options.singleLine
+    if (kind === 'start') return '^'
+    if (kind === 'end') return '$'
+    if (kind === 'word') return '\\b'
+    if (kind === 'not_word') return '\\B'
+    this.linewise = true
+    if (kind === 'line_start') return one ? '^' : '(?<![^\\n])'
+    if (kind === 'line_end') return one ? '$' : '(?![^\\n])'
+    return one ? '$' : '(?=\\n?$)'
+  }
+
+  #repeat(node: Node & { t: 'rep' }, next: CharSet | undefined, behind: boolean): string {
+    if (node.kind === 'possessive') {
+      const greedy: Node = { ...node, kind: 'greedy' }
+      return this.#atomic(greedy, next, behind)
+    }
+    const again = node.max > 1 ? undefined : next
+    const text = this.node(node.body, again, behind)
+    const body = this.#group(node.body, text, 'rep')
+    return body + quantifier(node.min, node.max) + (node.kind === 'lazy' ? '?' : '')
+  }
+
+  #atomic(body: Node, next: CharSet | undefined, behind: boolean): string {
+    if (behind || cannotGiveBack(body, next)) return `(?:${this.node(body, next, behind)})`
+    const number = ++this.#groups
+    return `(?:(?=(${this.node(body, undefined, behind)}))\\${number})`
+  }
+
+  #wrap(body: Node, text: string): string {
+    return bare(body).t === 'alt' ? `(?:${text})` : text
+  }
+
+  #group(node: Node, text: string, within: 'seq' | 'rep'): string {
+    if (node.t === 'set') return text
+    if (node.t === 'cap' && this.#options.wanted(node.slot)) return text
+    if (within === 'seq') return node.t === 'alt' ? `(?:${text})` : text
+    return node.t === 'atomic' ? text : `(?:${text})`
+  }
+}
+
+function followBefore(item: Node, follow: CharSet | undefined): CharSet | undefined {
+  const f = first(item)
+  if (!f) return undefined
+  if (!f.empty) return f.set
+  return follow === undefined ? undefined : union(f.set, follow)
+}
+
+/** S* whose next character cannot be in S: any shorter run would leave a character of S where none may be. */
+function cannotGiveBack(body: Node, next: CharSet | undefined): boolean {
+  const n = bare(body)
+  if (n.t === 'set') return true
+  if (n.t === 'seq') return n.items.every((item) => bare(item).t === 'set')
+  const run = asRun(n)
+  return run !== undefined && next !== undefined && !overlaps(run.set, next)
+}
+
+function quantifier(min: number, max: number): string {
+  if (max === Number.POSITIVE_INFINITY) return min === 0 ? '*' : min === 1 ? '+' : `{${min},}`
+  if (min === 0 && max === 1) return '?'
+  return min === max ? `{${min}}` : `{${min},${max}}`
+}

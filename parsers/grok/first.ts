@@ -1,0 +1,52 @@
+// Which characters a part of a pattern can begin with.
+
+import { anySet, type CharSet, emptySet, union } from './charset.ts'
+import type { Node } from './ir.ts'
+
+export interface First {
+  readonly set: CharSet
+  /** It may match nothing, so what follows can come first too. */
+  readonly empty: boolean
+}
+
+/** undefined where it cannot be told (back-references). */
+export function first(node: Node): First | undefined {
+  switch (node.t) {
+    case 'set':
+      return { set: node.set, empty: false }
+    case 'seq': {
+      let set: CharSet = emptySet
+      for (const item of node.items) {
+        const f = first(item)
+        if (!f) return undefined
+        set = union(set, f.set)
+        if (!f.empty) return { set, empty: false }
+      }
+      return { set, empty: true }
+    }
+    case 'alt': {
+      let set: CharSet = emptySet
+      let empty = false
+      for (const item of node.items) {
+        const f = first(item)
+        if (!f) return undefined
+        set = union(set, f.set)
+        empty ||= f.empty
+      }
+      return { set, empty }
+    }
+    case 'rep': {
+      const f = first(node.body)
+      if (!f) return undefined
+      return node.max === 0 ? { set: emptySet, empty: true } : { set: f.set, empty: f.empty || node.min === 0 }
+    }
+    case 'cap':
+    case 'ref':
+    case 'atomic':
+      return first(node.body)
+    case 'back':
+      return { set: anySet, empty: true }
+    default:
+      return { set: emptySet, empty: true }
+  }
+}

@@ -1,0 +1,186 @@
+// Grok on the native regular expression engine: compile once, match a line, get a nested event.
+//
+//   text -> expand (references, fields) -> tree -> emit (RegExp, numbered groups) + literals + generated assignment
+
+import { PipelineError } from '../../core/errors.ts'
+import type { EcsEvent } from '../../core/event.ts'
+import { type GrokGroup, generateAssignment, groupsOf } from './assign.ts'
+import { emit } from './emit.ts'
+import { expand, invalid } from './expand.ts'
+import { type AnyOf, requiredLiterals } from './literals.ts'
+import { standardPatterns } from './standard.ts'
+
+export type { GrokGroup } from './assign.ts'
+export { loadPatternFile } from './pattern-file.ts'
+export { standardPatterns } from './standard.ts'
+
+export interface GrokOptions {
+  /** Definitions beside the standard ones; they win over standard ones of the same name. */
+  patterns?: ReadonlyMap<string, string>
+  /** ecs-v1 field names in the standard patterns (default), or legacy ones. */
+  ecs?: boolean
+  /** Where the pattern stands, for messages. */
+  place?: string
+  /** Default `none`: the pattern may match anywhere in the line, as Logstash does. */
+  anchored?: 'start' | 'both' | 'none'
+  /** Default true: the first pattern that matches wins. False: every pattern adds its captures. */
+  breakOnMatch?: boolean
+}
+
+export interface Grok {
+  /** Nested captures of the first MAX_LINE characters' match, or undefined. Never throws. */
+  match(line: string): EcsEvent | undefined
+  /** Adds the captures to an event, appending to fields it has; true when the line matched. */
+  apply(line: string, into: EcsEvent): boolean
+  /** Translated expressions, one a pattern, joined by newlines. For people. */
+  readonly source: string
+  /** Texts that every matching line contains; empty with several patterns that share none. */
+  readonly literals: readonly string[]
+  /** Per pattern, the sets of which a matching line contains one member each. */
+  readonly required: readonly (readonly AnyOf[])[]
+  readonly safe: boolean
+  readonly groups: readonly GrokGroup[]
+}
+
+/** Longer lines are matched by their first part: 64 KiB. */
+export const MAX_LINE = 64 * 1024
+
+/**
+ * Compiles one pattern, or several that are tried in order.
+ * @throws GROK_INVALID, GROK_UNKNOWN_PATTERN with place and column
+ */
+export function compileGrok(pattern: string | readonly string[], options: GrokOptions = {}): Grok {
+  const sources = typeof pattern === 'string' ? [pattern] : pattern
+  if (sources.length === 0) invalid(options.place ?? 'grok', 1, 'no pattern given')
+  const patterns = withStandard(options.patterns, options.ecs ?? true)
+  const one = sources.map((source, i) => {
+    const place = options.place ?? 'grok'
+    return new OnePattern(
+      source,
+      patterns,
+      sources.length > 1 ? `${place}#${i + 1}` : place,
+      options.anchored ?? 'none',
+    )
+  })
+  return new CompiledGrok(one, options.breakOnMatch ?? true)
+}
+
+const merged = new WeakMap<ReadonlyMap<string, string>, Map<boolean, ReadonlyMap<string, string>>>()
+
+function withStandard(extra: ReadonlyMap<string, string> | undefined, ecs: boolean): ReadonlyMap<string, string> {
+  const standard = standardPatterns(ecs)
+  if (!extra || extra.size === 0) return standard
+  let both = merged.get(extra)
+  if (!both) merged.set(extra, (both = new Map()))
+  let map = both.get(ecs)
+  if (!map) both.set(ecs, (map = new Map([...standard, ...extra])))
+  return map
+}
+
+class OnePattern {
+  readonly source: string
+  readonly required: readonly AnyOf[]
+  readonly groups: readonly GrokGroup[]
+  readonly fresh: (m: RegExpExecArray) => EcsEvent
+  readonly into: (m: RegExpExecArray, event: EcsEvent) => void
+  readonly #single: RegExp
+  /** For subjects with a newline in them, when that makes a difference. */
+  readonly #multi: RegExp | undefined
+  readonly #filter: AnyOf | undefined
+
+  constructor(
+    source: string,
+    patterns: ReadonlyMap<string, string>,
+    place: string,
+    anchored: NonNullable<GrokOptions['anchored']>,
+  ) {
+    const { tree, slots } = expand(source, patterns, place)
+    const options = { anchored, slots: slots.length, wanted: () => true }
+    const single = emit(tree, { ...options, singleLine: true })
+    this.source = single.source
+    this.#single = build(single.source, place)
+    this.#multi = single.linewise ? build(emit(tree, { ...options, singleLine: false }).source, place) : undefined
+    this.required = requiredLiterals(tree)
+    this.groups = groupsOf(slots, single.groupOfSlot)
+    const { fresh, into } = generateAssignment(this.groups, place)
+    this.fresh = fresh
+    this.into = into
+    const best = this.required[0]
+    this.#filter = best && best.length <= 4 && best.every((text) => text.length >= 2) ? best : undefined
+  }
+
+  exec(line: string): RegExpExecArray | null {
+    const filter = this.#filter
+    if (filter !== undefined) {
+      let i = 0
+      while (i < filter.length && !line.includes(filter[i]!)) i++
+      if (i === filter.length) return null
+    }
+    const multi = this.#multi
+    return multi !== undefined && line.includes('\n') ? multi.exec(line) : this.#single.exec(line)
+  }
+}
+
+function build(source: string, place: string): RegExp {
+  try {
+    const expression = new RegExp(source)
+    // the engine translates at first use, for each string width: size errors must show now
+    expression.exec('')
+    expression.exec('\u1234')
+    return expression
+  } catch (error) {
+    throw new PipelineError(
+      'GROK_INVALID',
+      { place, column: 1, problem: error instanceof Error ? error.message : String(error) },
+      { cause: error },
+    )
+  }
+}
+
+class CompiledGrok implements Grok {
+  readonly source: string
+  readonly literals: readonly string[]
+  readonly required: readonly (readonly AnyOf[])[]
+  readonly groups: readonly GrokGroup[]
+  readonly safe = true
+  readonly #all: readonly OnePattern[]
+  readonly #first: boolean
+
+  constructor(all: readonly OnePattern[], breakOnMatch: boolean) {
+    this.#all = all
+    this.#first = breakOnMatch
+    this.source = all.map((one) => one.source).join('\n')
+    this.required = all.map((one) => one.required)
+    this.groups = all.flatMap((one) => one.groups)
+    const [head, ...rest] = this.required.map((sets) => sets.filter((set) => set.length === 1).map((set) => set[0]!))
+    this.literals = (head ?? []).filter((text) => rest.every((texts) => texts.includes(text)))
+  }
+
+  match(line: string): EcsEvent | undefined {
+    const subject = line.length > MAX_LINE ? line.slice(0, MAX_LINE) : line
+    const all = this.#all
+    let event: EcsEvent | undefined
+    for (let i = 0; i < all.length; i++) {
+      const one = all[i]!
+      const found = one.exec(subject)
+      if (found === null) continue
+      if (this.#first) return one.fresh(found)
+      if (event === undefined) event = one.fresh(found)
+      else one.into(found, event)
+    }
+    return event
+  }
+
+  apply(line: string, into: EcsEvent): boolean {
+    const subject = line.length > MAX_LINE ? line.slice(0, MAX_LINE) : line
+    let matched = false
+    for (const one of this.#all) {
+      const found = one.exec(subject)
+      if (found === null) continue
+      one.into(found, into)
+      matched = true
+      if (this.#first) return true
+    }
+    return matched
+  }
+}
