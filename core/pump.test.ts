@@ -101,7 +101,7 @@ function pumpWith(deliveries: Delivery[], process: (delivery: Delivery) => Promi
       process,
       correlate: async (_matches, _watermark, _partition, next) => {
         correlated.push(next)
-        return []
+        return 0
       },
       correlatedUpTo,
       accounting: new Accounting(new Map()),

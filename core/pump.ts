@@ -4,7 +4,7 @@
 import type { Accounting, SourceCounts } from './accounting.ts'
 import type { Bus, Delivery } from './bus.ts'
 import type { Counters } from './counters.ts'
-import type { Alert, RuleMatch } from './detect.ts'
+import type { RuleMatch } from './detect.ts'
 import { describe, PipelineError } from './errors.ts'
 import type { AddOptions, Intake } from './intake.ts'
 import { type Origin, RawBatchWriter } from './raw-batch.ts'
@@ -157,13 +157,13 @@ export interface PumpOptions {
   readonly bus: Bus
   readonly process: (delivery: Delivery) => Promise<Processed>
   readonly store: EventStore
-  /** In order, once per delivery; `next` is the offset after it. Resolves when its alerts are durable. */
+  /** In order, once per delivery; `next` is the offset after it. Resolves to the number of alert changes when they are durable. */
   readonly correlate: (
     matches: readonly RuleMatch[],
     watermark: number,
     partition: number,
     next: number,
-  ) => Promise<Alert[]>
+  ) => Promise<number>
   /** Where correlation has to go on from, per partition; records before it are not correlated again. */
   readonly correlatedUpTo: ReadonlyMap<number, number>
   readonly accounting: Accounting
@@ -216,8 +216,8 @@ export async function runPump(options: PumpOptions): Promise<void> {
           const floor = correlated.get(partition) ?? 0
           const fresh = offset >= floor ? matches : matches.filter((match) => match.offset >= floor)
           watermark.set(partition, Math.max(watermark.get(partition) ?? -Infinity, maxTimestamp))
-          const alerts = await correlate(fresh, Math.min(...watermark.values()), partition, next)
-          counters.add('pump_alert_revisions_total', alerts.length)
+          const changes = await correlate(fresh, Math.min(...watermark.values()), partition, next)
+          counters.add('pump_alert_changes_total', changes)
           correlated.set(partition, next)
         }
         counters.add('pump_records_total', count)
