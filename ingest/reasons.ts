@@ -1,0 +1,43 @@
+// Why an input did not take something: the closed set behind `ingest_refused_total{source,reason}`.
+// docs/metrics.md lists these words; a sender can never add one.
+
+export const refusals = {
+  intake_full: 'the disk was behind and the sender cannot wait (UDP), or was told to come again (HTTP 503)',
+  intake_failed: 'the intake threw something unexpected: see the log',
+  intake_closed: 'taken into memory, but the intake closed before the bytes were durable',
+  kernel_buffer: 'datagrams the kernel dropped because the receive buffer was full',
+  socket_error: 'the operating system reported an error on the socket or connection',
+  frame_too_long: 'octet count over the hard limit; the connection was closed',
+  frame_bad_length: 'zero, negative, endless or garbled octet count; the connection was closed',
+  frame_cut: 'the connection ended inside an octet-counted message',
+  frame_timeout: 'a message stayed unfinished too long; the connection was closed',
+  carry_limit: 'unfinished messages of all connections held too much memory; the connection was closed',
+  too_many_connections: 'over the limit of connections',
+  too_many_connections_peer: 'over the limit of connections of one address',
+  unread_at_close: 'read from the network, but there was no room until the deadline when the input was closed',
+  content_type: 'HTTP 415: a content type, charset or encoding that is not supported',
+  body_too_large: 'HTTP 413: the body is over the limit as sent',
+  decompressed_too_large: 'HTTP 413: the body is over the limit once decompressed',
+  bad_encoding: 'HTTP 400: compressed data is damaged, cut short or followed by something else',
+  bad_body: 'HTTP 400: not the JSON or the shape that belongs here',
+  bad_parameter: 'HTTP 400: source, dataset, cluster or Idempotency-Key is not well formed',
+  record_too_large: 'HTTP 413: one record is over the limit; the whole request was refused',
+  too_many_records: 'HTTP 413: more records in a request than the limit',
+  too_many_sources: 'HTTP 429: more source names than the limit',
+  cross_site: 'HTTP 403: posted by a web page of another site',
+  unauthorized: 'HTTP 401: no token, or not ours',
+  key_reused: 'HTTP 422: the Idempotency-Key was used before for another body',
+  body_timeout: 'HTTP 408: the body did not arrive in time',
+  body_cut: 'the sender went away before the body was complete',
+  busy: 'HTTP 503: requests in progress hold all the memory they may',
+  durable_timeout: 'HTTP 503: taken, but not durable in time; the sender should repeat it',
+  file_compressed: 'a compressed file was matched and ignored',
+  file_unreadable: 'a matched file cannot be opened or read',
+  file_not_regular: 'a matched path is a folder, device, socket or pipe',
+  file_over_limit: 'more files than the limit; the oldest wait',
+  file_closed_unread: 'a rotated or deleted file was let go before its end was read',
+  file_shrunk: 'a file shrank or was replaced in place: what was not read before is gone',
+  piece_cut: 'a split container line never got its last piece in time, or was over the limit: kept in parts',
+} as const
+
+export type Refusal = keyof typeof refusals
