@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config'
+import { RequireAll } from './scripts/require-all.ts'
 
 // Two projects: unit tests beside their files, and e2e on the real process (slow, one after the other).
 export default defineConfig({
   test: {
+    reporters: ['default', new RequireAll()],
     projects: [
       {
         test: {

@@ -1,0 +1,338 @@
+// Haetae, composition root: the only file that knows every implementation. It reads like the data flow:
+//
+//   inputs -> intake -> bus -> workers (parse, detect) -> store
+//                                                      -> correlate -> alerts
+//   api <- store, alerts
+//
+// Run by bin/haetae; the command line itself is cli/.
+
+import { randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createServer } from './api/server.ts'
+import { openLedger } from './bus/ledger/ledger.ts'
+import { openCheckpoint, restoreCheckpoint } from './checkpoint.ts'
+import { ownRules, packFolders, rulePaths, webDist } from './cli/own-files.ts'
+import { version } from './cli/version.ts'
+import { Accounting } from './core/accounting.ts'
+import type { RulesOutput, WireSource } from './core/api.ts'
+import { bytesOf, type Config, durationMs } from './core/config.ts'
+import { Counters } from './core/counters.ts'
+import { describe } from './core/errors.ts'
+import { openIntake, runPump } from './core/pump.ts'
+import type { Source } from './core/source.ts'
+import { createCorrelator } from './correlator/correlator.ts'
+import { loadRules } from './correlator/sigma/load.ts'
+import { openContainerSource } from './ingest/containers/container-source.ts'
+import { openFileSource } from './ingest/files/file-source.ts'
+import { logRoutes } from './ingest/http/log-routes.ts'
+import { auditRoutes } from './ingest/kubernetes/audit-routes.ts'
+import { openSyslogTcp } from './ingest/syslog/tcp.ts'
+import { openSyslogUdp } from './ingest/syslog/udp.ts'
+import { openProcessPool } from './process-pool.ts'
+import { openAlertBook } from './store/documents/alert-book.ts'
+import { openDocuments } from './store/documents/sqlite.ts'
+import { openSegmentStore } from './store/segments/segment-store.ts'
+
+export interface RunningNode {
+  readonly address: string
+  readonly syslogPort: number | undefined
+  readonly dataDir: string
+  /** A link that signs the first person in, once. */
+  signInLink(): string
+  /** Resolves when the node has stopped, rejects when its pipeline failed. */
+  readonly ended: Promise<void>
+  /** Stops taking, finishes what was taken, saves, closes. Idempotent. */
+  stop(): Promise<void>
+}
+
+export interface NodeOptions {
+  readonly config: Config
+  readonly now?: () => number
+  /** Words for the operator, one line each. */
+  readonly say: (line: string) => void
+}
+
+const CHECKPOINT_EVERY_MS = 5_000
+const DRAIN_FOR_MS = 30_000
+
+/** @throws what an implementation says when it cannot open; nothing is left running then */
+export async function startNode({ config, now = Date.now, say }: NodeOptions): Promise<RunningNode> {
+  const counters = new Counters()
+  const dataDir = config.data
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const opened: { close(): Promise<unknown> }[] = []
+  const open = <T extends { close(): Promise<unknown> }>(thing: T): T => {
+    opened.push(thing)
+    return thing
+  }
+  const closeAll = async () => {
+    for (const thing of opened.splice(0).reverse()) await thing.close()
+  }
+
+  try {
+    // What is kept: documents, the event store, the bus before it.
+    const documents = open(await openDocuments({ path: join(dataDir, 'documents.sqlite') }))
+    const store = open(
+      await openSegmentStore({ dir: join(dataDir, 'segments'), counters, cacheBytes: bytesOf(config.store.cache) }),
+    )
+    const bus = open(
+      await openLedger({
+        dir: join(dataDir, 'ledger'),
+        counters,
+        now,
+        segmentBytes: bytesOf(config.bus.segment),
+        retention: { maxAgeMs: durationMs(config.bus.keepFor), maxBytes: bytesOf(config.bus.keepBytes) },
+        minOffset: Math.max(0, ...store.durable().values()),
+      }),
+    )
+    const restored = await restoreCheckpoint(documents)
+    const startedAt = new Map([...bus.bounds()].map(([partition, { next }]) => [partition, next]))
+    const accounting = new Accounting(startedAt, restored.accounting)
+
+    // What understands: workers that parse and detect, one correlator, the book of alerts.
+    const rules = loadRules(rulePaths(config.rules))
+    for (const { file, line, reason } of rules.refused) say(`rule refused: ${file}${line ? `:${line}` : ''}: ${reason}`)
+    const correlator = createCorrelator(rules, {
+      restore: restored.correlatorState,
+      allowedLatenessMs: durationMs(config.lateness),
+      counters,
+    })
+    const alerts = openAlertBook(documents)
+    const pool = open(
+      await openProcessPool({
+        workers: config.workers,
+        counters,
+        packs: packFolders(config.packs),
+        rules: rulePaths(config.rules),
+        zone: config.zone,
+      }),
+    )
+
+    // How far it has come, remembered together.
+    const correlatedUpTo = new Map(restored.correlatedUpTo)
+    const matchesPerRule = new Map<string, number>()
+    let correlating = false
+    let saveDue = false
+    const checkpoint = openCheckpoint({
+      bus,
+      documents,
+      accounting,
+      counters,
+      restored,
+      correlation: () => ({ upTo: new Map(correlatedUpTo), state: correlator.snapshot() }),
+    })
+    /** Between two deliveries, so that the correlator's state and its offset belong together. */
+    const saveCheckpoint = async () => {
+      saveDue = true
+      if (correlating) return
+      saveDue = false
+      await checkpoint.save()
+    }
+    store.onDurable((partition, next) => {
+      checkpoint.storeDurable(partition, next)
+      saveDue = true
+    })
+
+    // Inputs write here; a full disk holds or refuses them.
+    const intake = open(
+      openIntake({
+        bus,
+        counters,
+        onDurable: (perSource) => accounting.accepted(perSource),
+        onError: (error) => say(`not writing: ${describe(error)}`),
+      }),
+    )
+
+    const stopping = new AbortController()
+    const pumped = runPump({
+      bus,
+      store,
+      process: (delivery) => pool.process(delivery),
+      correlatedUpTo: restored.correlatedUpTo,
+      accounting,
+      counters,
+      signal: stopping.signal,
+      async correlate(matches, watermark, partition, next) {
+        correlating = true
+        for (const { ruleId } of matches) matchesPerRule.set(ruleId, (matchesPerRule.get(ruleId) ?? 0) + 1)
+        const changes = correlator.push(matches, watermark)
+        if (changes.length > 0) await alerts.save(changes, now())
+        correlatedUpTo.set(partition, next)
+        correlating = false
+        if (saveDue) await saveCheckpoint()
+        return changes.length
+      },
+    })
+    pumped.catch(() => {}) // `ended` reports it
+    const timer = setInterval(() => {
+      saveCheckpoint().catch((error: unknown) => say(`checkpoint not saved: ${describe(error)}`))
+    }, CHECKPOINT_EVERY_MS)
+
+    // The API and the inputs that speak HTTP share one server.
+    const sources: Source[] = []
+    let ready = false
+    const server = open(
+      await createServer({
+        store,
+        documents,
+        alerts,
+        counters,
+        now,
+        version,
+        webDir: webDist,
+        host: config.http.host,
+        port: config.http.port,
+        names: config.http.names,
+        cliToken: cliToken(dataDir),
+        ready: () => ready,
+        sources: () => listSources(sources, accounting, checkpoint.refused()),
+        rules: () => listRules(rules, matchesPerRule),
+        routes: async (app) => {
+          const input = { intake, counters, now }
+          const limits = { maxBodyBytes: bytesOf(config.http.maxBody) }
+          await app.register(logRoutes, { ...input, ...limits, token: config.http.ingestToken })
+          await app.register(auditRoutes, input)
+        },
+      }),
+    )
+    const address = await server.listen()
+
+    const input = { intake, counters, now, warn: say }
+    const { syslog } = config
+    let syslogPort: number | undefined
+    if (syslog.tcp) {
+      const tcp = await openSyslogTcp({
+        ...input,
+        host: syslog.host,
+        port: syslog.port,
+        zone: config.zone,
+        maxMessageBytes: bytesOf(syslog.maxMessage),
+        maxConnections: syslog.maxConnections,
+        maxConnectionsPerPeer: syslog.maxConnectionsPerPeer,
+      })
+      sources.push(open(tcp))
+      syslogPort = tcp.port
+    }
+    if (syslog.udp) {
+      const port = syslogPort ?? syslog.port // with port 0 both listen on the same number
+      sources.push(open(await openSyslogUdp({ ...input, host: syslog.host, port, zone: config.zone })))
+      syslogPort = port
+    }
+    for (const file of config.files) {
+      sources.push(open(await openFileSource({ ...input, ...file, stateDir: join(dataDir, 'files') })))
+    }
+    if (config.containers.pods || config.containers.docker) {
+      sources.push(
+        open(await openContainerSource({ ...input, ...config.containers, stateDir: join(dataDir, 'containers') })),
+      )
+    }
+    ready = true
+
+    let stopped: Promise<void> | undefined
+    const stop = () => {
+      stopped ??= (async () => {
+        ready = false
+        clearInterval(timer)
+        await Promise.all(sources.map((source) => source.close()))
+        await intake.close()
+        await drained(bus, correlatedUpTo, DRAIN_FOR_MS, pumped)
+        stopping.abort()
+        await pumped.catch(() => {})
+        await store.flush()
+        await checkpoint.save()
+        await closeAll()
+      })()
+      return stopped
+    }
+    const ended = pumped.then(
+      () => stop(),
+      async (error: unknown) => {
+        await stop().catch((failure: unknown) => say(`while stopping: ${describe(failure)}`))
+        throw error
+      },
+    )
+    ended.catch(() => {})
+    return { address, syslogPort, dataDir, signInLink: () => server.signInLink(), ended, stop }
+  } catch (error) {
+    await closeAll().catch((failure: unknown) => say(`while closing: ${describe(failure)}`))
+    throw error
+  }
+}
+
+/** Waits until everything on the bus went through, or for so long, or until the pump failed. */
+async function drained(
+  bus: { bounds(): ReadonlyMap<number, { next: number }> },
+  upTo: ReadonlyMap<number, number>,
+  forMs: number,
+  pumped: Promise<void>,
+): Promise<void> {
+  let failed = false
+  pumped.catch(() => {
+    failed = true
+  })
+  const behind = () => [...bus.bounds()].some(([partition, { next }]) => next > (upTo.get(partition) ?? 0))
+  const end = performance.now() + forMs
+  while (!failed && behind() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+/** The command line's way in: whoever can read the data folder may ask the node. */
+function cliToken(dataDir: string): string {
+  const path = join(dataDir, 'cli-token')
+  if (!existsSync(path)) writeFileSync(path, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 })
+  chmodSync(path, 0o600)
+  return readFileSync(path, 'utf8').trim()
+}
+
+function listSources(
+  sources: readonly Source[],
+  accounting: Accounting,
+  refused: Readonly<Record<string, Record<string, number>>>,
+): WireSource[] {
+  const running = new Map(sources.flatMap((source) => source.status()).map((status) => [status.source, status]))
+  const counted = accounting.view()
+  const names = new Set([...running.keys(), ...counted.keys(), ...Object.keys(refused)])
+  return [...names].sort().map((source) => {
+    const status = running.get(source)
+    const totals = counted.get(source) ?? { stored: 0, duplicates: 0, unparsedBy: {}, lastSeen: 0, inFlight: 0 }
+    const unparsed = Object.values(totals.unparsedBy).reduce((sum, n) => sum + n, 0)
+    return {
+      source,
+      kind: status?.kind ?? source.split(':')[0] ?? '',
+      where: status?.where ?? '',
+      state: status?.state ?? 'waiting',
+      ...(status?.detail && { detail: status.detail }),
+      ...(totals.lastSeen > 0 && { lastSeen: totals.lastSeen }),
+      received: totals.stored + unparsed + totals.duplicates + totals.inFlight,
+      stored: totals.stored,
+      unparsed,
+      duplicates: totals.duplicates,
+      inFlight: totals.inFlight,
+      unparsedBy: totals.unparsedBy,
+      refused: refused[source] ?? {},
+    }
+  })
+}
+
+function listRules(loaded: ReturnType<typeof loadRules>, matches: ReadonlyMap<string, number>): RulesOutput {
+  const describeRule =
+    (kind: 'event' | 'correlation') =>
+    (rule: { id: string; title: string; level: string; tags: readonly string[]; file: string }) => ({
+      id: rule.id,
+      title: rule.title,
+      level: rule.level,
+      tags: [...rule.tags],
+      kind,
+      matches: matches.get(rule.id) ?? 0,
+      file: rule.file.startsWith(ownRules) ? rule.file.slice(ownRules.length + 1) : rule.file,
+    })
+  return {
+    rules: [...loaded.rules.map(describeRule('event')), ...loaded.correlations.map(describeRule('correlation'))],
+    refused: loaded.refused.map(({ file, line, reason }) => ({ file: line ? `${file}:${line}` : file, reason })),
+  }
+}
+
+if (import.meta.main) {
+  const { runCli } = await import('./cli/cli.ts')
+  process.exitCode = await runCli(process.argv.slice(2))
+}

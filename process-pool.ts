@@ -1,0 +1,184 @@
+// The worker threads that parse and detect. A line that holds a worker too long costs that worker its life and the line
+// its fields, never the pipeline: the pool knows which record it was, starts a new worker and hands the batch over again
+// with that record marked, so that it is kept unparsed.
+
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import type { Delivery } from './core/bus.ts'
+import type { Counters } from './core/counters.ts'
+import type { Processed } from './core/pump.ts'
+
+/** What a worker is started with: plain data, so that every worker builds the same parser and rules. */
+export interface ProcessSetup {
+  readonly packs: readonly string[]
+  readonly rules: readonly string[]
+  readonly zone: string
+}
+
+export interface ProcessTask {
+  readonly task: number
+  readonly partition: number
+  readonly offset: number
+  readonly batch: Uint8Array<ArrayBuffer>
+  /** Records (by number in the batch) that must not be parsed again. */
+  readonly poison: readonly number[]
+}
+
+export type ProcessAnswer =
+  | { readonly ready: true }
+  | {
+      readonly ready?: false
+      readonly task: number
+      readonly processed: Processed
+      readonly counts: ReturnType<Counters['drain']>
+    }
+
+/** Shared with each worker: [task being worked on, number of the record in it]. */
+export type Progress = Int32Array<SharedArrayBuffer>
+
+export interface PoolOptions extends ProcessSetup {
+  /** 0: one less than the machine has cores, at least one. */
+  readonly workers: number
+  readonly counters: Counters
+  /** How long one record may take. A pause of the whole machine looks the same, so this is far above the 50 ms a record should need. */
+  readonly recordBudgetMs?: number
+}
+
+interface Job {
+  readonly delivery: Delivery
+  readonly poison: number[]
+  readonly resolve: (processed: Processed) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Slot {
+  worker: Worker
+  progress: Progress
+  task: number
+  job: Job | undefined
+  ready: boolean
+  /** Progress as last seen by the watchdog, and since when. */
+  seen: string
+  since: number
+}
+
+export interface ProcessPool {
+  readonly size: number
+  process(delivery: Delivery): Promise<Processed>
+  close(): Promise<void>
+}
+
+/** Resolves when every worker has compiled its packs and rules. Rejects when one cannot. */
+export async function openProcessPool(options: PoolOptions): Promise<ProcessPool> {
+  const { counters } = options
+  const size = options.workers || Math.max(1, availableParallelism() - 1)
+  const recordBudgetMs = options.recordBudgetMs ?? 2000
+  const setup: ProcessSetup = { packs: options.packs, rules: options.rules, zone: options.zone }
+  const queue: Job[] = []
+  const slots: Slot[] = []
+  let nextTask = 1
+  let closing = false
+
+  function spawn(slot?: Slot): Promise<void> {
+    const progress: Progress = new Int32Array(new SharedArrayBuffer(8))
+    const worker = new Worker(new URL('./process-worker.ts', import.meta.url), { workerData: { setup, progress } })
+    const mine: Slot = slot ?? { worker, progress, task: 0, job: undefined, ready: false, seen: '', since: 0 }
+    Object.assign(mine, { worker, progress, ready: false })
+    if (!slot) slots.push(mine)
+    return new Promise((resolve, reject) => {
+      worker.on('message', (answer: ProcessAnswer) => {
+        if (answer.ready) {
+          mine.ready = true
+          resolve()
+        } else finish(mine, answer)
+        feed()
+      })
+      worker.on('error', (error) => {
+        reject(error)
+        died(mine, worker, error)
+      })
+      worker.on('exit', (code) => {
+        reject(new Error(`a parse worker ended with code ${code}`))
+        if (code !== 0) died(mine, worker, new Error(`exit code ${code}`))
+      })
+    })
+  }
+
+  function feed(): void {
+    for (const slot of slots) {
+      if (!slot.ready || slot.job) continue
+      const job = queue.shift()
+      if (!job) return
+      slot.job = job
+      slot.task = nextTask++
+      slot.seen = ''
+      const { partition, offset, batch } = job.delivery
+      const task: ProcessTask = { task: slot.task, partition, offset, batch, poison: job.poison }
+      slot.worker.postMessage(task) // copied, not transferred: a worker that dies must not take the batch along
+    }
+  }
+
+  function finish(slot: Slot, answer: Exclude<ProcessAnswer, { ready: true }>): void {
+    if (!slot.job || answer.task !== slot.task) return
+    counters.merge(answer.counts)
+    const { job } = slot
+    slot.job = undefined
+    job.resolve(answer.processed)
+  }
+
+  /** A worker ended by itself or by the watchdog: mark the record it was at, give the job to a new one. */
+  function died(slot: Slot, worker: Worker, error: Error): void {
+    if (slot.worker !== worker || closing) return
+    counters.add('process_worker_deaths_total')
+    const { job } = slot
+    slot.job = undefined
+    if (job) {
+      const record = slot.progress[0] === slot.task ? (slot.progress[1] ?? 0) : -1
+      if (record < 0 || job.poison.includes(record)) {
+        job.reject(new Error(`a parse worker died twice at the same place: ${error.message}`, { cause: error }))
+      } else {
+        counters.add('process_poison_records_total')
+        job.poison.push(record)
+        queue.unshift(job)
+      }
+    }
+    spawn(slot).catch((failure: unknown) => {
+      for (const waiting of queue.splice(0)) waiting.reject(failure)
+    })
+  }
+
+  const watchdog = setInterval(() => {
+    const now = performance.now()
+    for (const slot of slots) {
+      if (!slot.job || !slot.ready) continue
+      const at = `${slot.progress[0]}/${slot.progress[1]}`
+      if (at !== slot.seen || slot.progress[0] !== slot.task) {
+        slot.seen = at
+        slot.since = now
+      } else if (now - slot.since > recordBudgetMs) {
+        const { worker } = slot
+        died(slot, worker, new Error(`one record took over ${recordBudgetMs} ms`))
+        worker.terminate()
+      }
+    }
+  }, recordBudgetMs / 4)
+  watchdog.unref()
+
+  await Promise.all(Array.from({ length: size }, () => spawn()))
+  counters.gauge('process_queue_deliveries', () => queue.length)
+  return {
+    size,
+    process(delivery) {
+      return new Promise((resolve, reject) => {
+        queue.push({ delivery, poison: [], resolve, reject })
+        feed()
+      })
+    },
+    async close() {
+      closing = true
+      clearInterval(watchdog)
+      for (const job of queue.splice(0)) job.reject(new Error('the pool is closed'))
+      await Promise.all(slots.map((slot) => slot.worker.terminate()))
+    },
+  }
+}

@@ -1,0 +1,46 @@
+// One parse-and-detect thread: RawBatch in, EventBatch and rule matches out. Composes the stages that must not know each
+// other; everything here is pure but for the clock.
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { Counters } from './core/counters.ts'
+import type { RuleMatch } from './core/detect.ts'
+import { EventBatchWriter } from './core/event-batch.ts'
+import { compileDetector } from './correlator/sigma/engine.ts'
+import { loadRules } from './correlator/sigma/load.ts'
+import { loadPacks } from './parsers/packs.ts'
+import { parseBatch } from './parsers/parse-batch.ts'
+import { createParser } from './parsers/parser.ts'
+import type { ProcessAnswer, ProcessSetup, ProcessTask, Progress } from './process-pool.ts'
+
+const { setup, progress } = workerData as { setup: ProcessSetup; progress: Progress }
+const port = parentPort
+if (!port) throw new Error('process-worker.ts runs as a worker thread')
+
+const parser = createParser({ packs: loadPacks(setup.packs), defaultZone: setup.zone })
+const detector = compileDetector(loadRules(setup.rules))
+const writer = new EventBatchWriter()
+const counters = new Counters()
+
+port.on('message', ({ task, partition, offset, batch, poison }: ProcessTask) => {
+  progress[0] = task
+  const matches: RuleMatch[] = []
+  let maxTimestamp = -Infinity
+  const perSource = parseBatch(parser, batch, partition, offset, writer, {
+    poison: new Set(poison),
+    onRecord: (index) => {
+      progress[1] = index
+    },
+    onEvent: (event, id, timestamp, at) => {
+      maxTimestamp = Math.max(maxTimestamp, timestamp)
+      for (const match of detector.detect(event, id, timestamp, partition, at)) matches.push(match)
+    },
+  })
+  const events = writer.count > 0 ? writer.finish() : undefined
+  const answer: ProcessAnswer = {
+    task,
+    processed: { events, matches, maxTimestamp, perSource },
+    counts: counters.drain(),
+  }
+  port.postMessage(answer, events ? [events.buffer] : [])
+})
+port.postMessage({ ready: true } satisfies ProcessAnswer)
