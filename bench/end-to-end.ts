@@ -68,11 +68,14 @@ async function measure(): Promise<void> {
     },
   )
   try {
-    let said = ''
-    for await (const chunk of node.stdout) {
-      said += chunk
-      if (said.includes('Sign in')) break
-    }
+    const said = await new Promise<string>((resolve, reject) => {
+      let text = ''
+      node.stdout.on('data', (chunk) => {
+        text += chunk
+        if (text.includes('Sign in')) resolve(text)
+      })
+      node.on('exit', (code) => reject(new Error(`the node ended with ${code}`)))
+    })
     const [, address = '', port = ''] = /API (\S+?),.*?syslog \S+?:(\d+)/.exec(said) ?? []
     const client = openClient({ address, data: join(dir, 'data') })
     const total = Math.ceil(events / connections / 500) * 500 * connections
