@@ -1,0 +1,264 @@
+// The stateful half of detection: matches in, alerts out; the same alerts whatever the order. See docs/correlation.md.
+//
+//   RuleMatch ─┬─ rules that alert by themselves ────────────────────────────┐
+//              └─ correlation ── points in time ── correlation above ── ... ─┴─> AlertChange
+
+import type { Counters } from '../core/counters.ts'
+import type { Alert, AlertChange, Correlator, RuleMatch } from '../core/detect.ts'
+import { PipelineError } from '../core/errors.ts'
+import { Correlation, type CorrelationSnapshot, type Derived, type LeftOut } from './windows/correlation.ts'
+import { digestOf, shortHash } from './windows/episode.ts'
+import { type CorrelationSpec, judgingOf, type RuleInfo } from './windows/spec.ts'
+
+/** Folds the alerts of a rule about single events into one per group, while they are no further apart. */
+export interface Grouping {
+  readonly by: readonly string[]
+  readonly timespanMs: number
+}
+
+export interface CorrelatorOptions {
+  /** Every rule that can match, by id; a match of an unknown rule raises nothing and is counted. */
+  readonly rulesById: ReadonlyMap<string, RuleInfo>
+  /** What `snapshot()` gave. Correlations whose version changed since start empty; see `cold`. */
+  readonly restore?: unknown
+  /** Groups a correlation keeps at once; beyond, the least recently touched goes. Default 100,000. */
+  readonly maxKeysPerRule?: number
+  /** Matches a group keeps within timespan and lateness; beyond, its counts are lower bounds. Default 10,000. */
+  readonly maxMatchesPerGroup?: number
+  /** How far behind the newest event a match may come and still count. Default 10 minutes. */
+  readonly allowedLatenessMs?: number
+  readonly counters?: Counters
+  /** Rule id -> how its single-event alerts are folded; without, each match is an alert. */
+  readonly grouping?: ReadonlyMap<string, Grouping>
+}
+
+export interface WindowCorrelator extends Correlator {
+  /** Judges everything that waits for time to pass, as if event time had ended: for files and backtests. */
+  finish(): AlertChange[]
+  /** Ids of rules that had to leave matches out to stay within bounds (groups evicted, groups flooded), and how many. */
+  degraded(): { readonly rule: string; readonly reason: LeftOut; readonly matches: number }[]
+  /** Ids of correlations that began without the state of the snapshot, because they are new or changed. */
+  readonly cold: readonly string[]
+  /** Groups held now, over all correlations. */
+  readonly groupCount: number
+}
+
+interface Snapshot {
+  readonly format: 1
+  readonly watermark: number | null
+  readonly correlations: readonly CorrelationSnapshot[]
+  readonly recent: readonly string[]
+}
+
+const RECENT = 65_536 // alerts about single events that are not told twice; a repeat beyond that has the same id anyway
+
+/** @throws RULE_INVALID when correlations build on each other in a circle */
+export function createCorrelator(specs: readonly CorrelationSpec[], options: CorrelatorOptions): WindowCorrelator {
+  const { rulesById, counters, allowedLatenessMs = 600_000 } = options
+  const leftOut = new Map<string, number>()
+  const leaveOut = (rule: string) => (reason: LeftOut, count: number) => {
+    const key = `${reason} ${rule}`
+    leftOut.set(key, (leftOut.get(key) ?? 0) + count)
+    counters?.add('correlate_left_out_matches_total', count, { rule, reason })
+  }
+
+  const all = [...specs, ...groupingSpecs(options)]
+  const ordered = inBuildOrder(all)
+  const usedBy = new Map<string, { user: string; index: number }[]>()
+  for (const spec of ordered)
+    spec.rules.forEach(({ id }, index) => {
+      const users = usedBy.get(id)
+      if (users) users.push({ user: spec.id, index })
+      else usedBy.set(id, [{ user: spec.id, index }])
+    })
+
+  const correlations = new Map<string, Correlation>()
+  for (const spec of ordered)
+    correlations.set(
+      spec.id,
+      new Correlation(spec, {
+        maxKeys: options.maxKeysPerRule ?? 100_000,
+        maxMatchesPerGroup: options.maxMatchesPerGroup ?? 10_000,
+        points: usedBy.has(spec.id),
+        holdMs: holdOf(spec, correlations),
+        kind: spec.id.startsWith(GROUPED) ? 'event' : 'correlation',
+        leaveOut: leaveOut(spec.id.startsWith(GROUPED) ? spec.id.slice(GROUPED.length) : spec.id),
+      }),
+    )
+  const users = new Map<string, { correlation: Correlation; index: number }[]>()
+  for (const [id, list] of usedBy)
+    users.set(
+      id,
+      list.map(({ user, index }) => ({ correlation: correlations.get(user) as Correlation, index })),
+    )
+
+  let watermark = Number.NEGATIVE_INFINITY
+  const recent = new Set<string>()
+  const cold: string[] = []
+  restore(options.restore as Snapshot | undefined)
+
+  function restore(saved: Snapshot | undefined): void {
+    if (saved) watermark = saved.watermark ?? Number.NEGATIVE_INFINITY
+    for (const id of saved?.recent ?? []) recent.add(id)
+    const byId = new Map(saved?.correlations.map((one) => [one.id, one]))
+    for (const [id, correlation] of correlations) {
+      const found = byId.get(id)
+      const horizon = watermark - allowedLatenessMs - correlation.holdMs
+      if (found?.version === correlation.spec.version) correlation.restore(found, horizon)
+      else {
+        if (saved) cold.push(id)
+        correlation.restore({ id, version: correlation.spec.version, groups: [] }, horizon)
+      }
+    }
+  }
+
+  function single(rule: RuleInfo, match: RuleMatch, changes: AlertChange[]): void {
+    const alert = singleAlert(rule, match)
+    if (recent.has(alert.id)) return
+    recent.add(alert.id)
+    if (recent.size > RECENT) recent.delete(recent.values().next().value as string)
+    changes.push({ alert, state: 'raised', revision: 1, supersedes: [] })
+  }
+
+  /** @param settled event time before which nothing can come any more */
+  function advance(settled: number, changes: AlertChange[]): void {
+    for (const [id, correlation] of correlations) {
+      const derived: Derived[] = []
+      correlation.advance(settled - correlation.holdMs, changes, derived)
+      if (derived.length === 0) continue
+      for (const { correlation: above, index } of users.get(id) ?? []) {
+        const counts = above.spec.type !== 'temporal' && above.spec.type !== 'temporal_ordered'
+        for (const one of derived) if (one.point.opening || !counts) above.derive(one, index)
+      }
+    }
+  }
+
+  return {
+    cold,
+    get groupCount() {
+      let sum = 0
+      for (const correlation of correlations.values()) sum += correlation.groupCount
+      return sum
+    },
+
+    push(matches, to) {
+      const changes: AlertChange[] = []
+      for (const match of matches) {
+        const rule = rulesById.get(match.ruleId)
+        if (!rule || !Number.isFinite(match.timestamp)) {
+          counters?.add('correlate_unusable_matches_total', 1, { reason: rule ? 'no_time' : 'unknown_rule' })
+          continue
+        }
+        if (rule.alerts !== false && !options.grouping?.has(rule.id)) single(rule, match, changes)
+        for (const { correlation, index } of users.get(match.ruleId) ?? []) correlation.insert(match, index)
+      }
+      if (to > watermark) watermark = to
+      advance(watermark - allowedLatenessMs, changes)
+      counters?.add('correlate_matches_total', matches.length)
+      return changes
+    },
+
+    finish() {
+      const changes: AlertChange[] = []
+      advance(Number.POSITIVE_INFINITY, changes)
+      return changes
+    },
+
+    snapshot(): Snapshot {
+      return {
+        format: 1,
+        watermark: Number.isFinite(watermark) ? watermark : null,
+        correlations: [...correlations.values()].map((correlation) => correlation.snapshot()),
+        recent: [...recent],
+      }
+    },
+
+    degraded() {
+      const list: { rule: string; reason: LeftOut; matches: number }[] = []
+      for (const [key, matches] of leftOut) {
+        const [reason, rule] = [key.slice(0, key.indexOf(' ')) as LeftOut, key.slice(key.indexOf(' ') + 1)]
+        if (reason === 'evicted' || reason === 'flooded') list.push({ rule, reason, matches })
+      }
+      return list
+    },
+  }
+}
+
+const GROUPED = 'grouped:'
+
+/** Folding single alerts is counting to one: the same episodes, the same proofs. */
+function groupingSpecs({ grouping, rulesById }: CorrelatorOptions): CorrelationSpec[] {
+  return [...(grouping ?? [])].flatMap(([id, { by, timespanMs }]) => {
+    const rule = rulesById.get(id)
+    if (!rule || rule.alerts === false) return []
+    const spec: CorrelationSpec = {
+      ...rule,
+      id: `${GROUPED}${id}`,
+      version: shortHash(rule.version, String(timespanMs), ...by),
+      type: 'event_count',
+      rules: [{ id }],
+      groupBy: by,
+      aliases: {},
+      timespanMs,
+      condition: { bounds: [{ op: 'gte', value: 1 }], fields: [] },
+    }
+    return [spec]
+  })
+}
+
+/** What a correlation builds on comes before it. */
+function inBuildOrder(specs: readonly CorrelationSpec[]): CorrelationSpec[] {
+  const byId = new Map(specs.map((spec) => [spec.id, spec]))
+  const done = new Set<CorrelationSpec>()
+  const onTheWay = new Set<CorrelationSpec>()
+  const visit = (spec: CorrelationSpec): void => {
+    if (done.has(spec)) return
+    if (onTheWay.has(spec))
+      throw new PipelineError('RULE_INVALID', { place: spec.id, problem: `${spec.title} builds on itself` })
+    onTheWay.add(spec)
+    for (const { id } of spec.rules) {
+      const below = byId.get(id)
+      if (below) visit(below)
+    }
+    done.add(spec)
+  }
+  for (const spec of specs) visit(spec)
+  return [...done]
+}
+
+/** A correlation above one that waits for its windows to close must itself wait as long. */
+function holdOf(spec: CorrelationSpec, below: ReadonlyMap<string, Correlation>): number {
+  let hold = 0
+  for (const { id } of spec.rules) {
+    const correlation = below.get(id)
+    if (!correlation) continue
+    const own = judgingOf(correlation.spec) === 'rising' ? 0 : correlation.spec.timespanMs + 1
+    hold = Math.max(hold, correlation.holdMs + own)
+  }
+  return hold
+}
+
+function singleAlert(rule: RuleInfo, match: RuleMatch): Alert {
+  const entities: Record<string, readonly string[]> = {}
+  for (const name of Object.keys(match.entities).sort())
+    if (name !== '__proto__') entities[name] = [match.entities[name] as string]
+  return {
+    id: shortHash(rule.version, match.eventId),
+    digest: digestOf([match.eventId]),
+    ruleId: rule.id,
+    ruleVersion: rule.version,
+    title: rule.title,
+    description: rule.description,
+    level: rule.level,
+    kind: 'event',
+    firstSeen: match.timestamp,
+    lastSeen: match.timestamp,
+    group: {},
+    eventIds: [match.eventId],
+    count: 1,
+    entities,
+    why: match.why,
+    tags: rule.tags,
+    falsePositives: rule.falsePositives,
+  }
+}

@@ -1,0 +1,159 @@
+// An episode: full windows that share a match, told as one alert. Grows match by match, in event-time order.
+
+import { hash } from 'node:crypto'
+import type { Alert, Reason } from '../../core/detect.ts'
+import type { Scalar } from '../../core/event.ts'
+import type { RuleInfo } from './spec.ts'
+import type { StoredMatch } from './stored-match.ts'
+
+const KEPT_IDS = 50 // at each end: Alert.eventIds holds 100
+const MAX_ENTITIES = 20 // values of one entity
+const MAX_REASONS = 8
+
+/** JSON-safe: part of the snapshot. */
+export interface Episode {
+  firstId: string
+  firstSeen: number
+  lastSeen: number
+  count: number
+  head: string[]
+  tail: string[]
+  /** sha256(digest before, LF, event id), base64url, over every event. */
+  digest: string
+  entities: Record<string, string[]>
+  /** The first reasons of each rule that took part, by rule index. */
+  why: Record<number, readonly Reason[]>
+  /** Greatest value of what the condition measures, over the full windows. */
+  peak?: number
+  /** When windows were full, for correlations built on this one; empty otherwise. */
+  points: Point[]
+  /** A point was made already: the next ones are not the opening one. */
+  opened?: boolean
+  approximate?: true
+}
+
+export interface Point {
+  readonly t: number
+  /** The first full window of its episode: what counting correlations count. */
+  readonly opening: boolean
+  /** The events that joined the episode with this window, at most 100. */
+  readonly ids: string[]
+  readonly count: number
+  readonly firstSeen: number
+  /** Values the window's matches had. */
+  readonly fields: Record<string, Scalar[]>
+  readonly entities: Record<string, string[]>
+}
+
+export function newEpisode(first: StoredMatch): Episode {
+  return {
+    firstId: first.id,
+    firstSeen: first.parts?.firstSeen ?? first.t,
+    lastSeen: first.t,
+    count: 0,
+    head: [],
+    tail: [],
+    digest: '',
+    entities: Object.create(null),
+    why: {},
+    points: [],
+  }
+}
+
+export function cloneEpisode(episode: Episode): Episode {
+  const entities: Record<string, string[]> = Object.create(null)
+  for (const name in episode.entities) entities[name] = [...(episode.entities[name] as string[])]
+  return {
+    ...episode,
+    head: [...episode.head],
+    tail: [...episode.tail],
+    entities,
+    why: { ...episode.why },
+    points: [...episode.points],
+  }
+}
+
+export function addToEpisode(episode: Episode, match: StoredMatch): void {
+  if (match.t > episode.lastSeen) episode.lastSeen = match.t
+  const first = match.parts?.firstSeen ?? match.t
+  if (first < episode.firstSeen) episode.firstSeen = first
+  for (const id of match.parts?.ids ?? [match.id]) addId(episode, id)
+  episode.count += match.parts?.count ?? 1
+  for (const name in match.entities) {
+    const known = (episode.entities[name] ??= [])
+    const value = match.entities[name] as string | readonly string[]
+    for (const one of typeof value === 'string' ? [value] : value)
+      if (known.length < MAX_ENTITIES && !known.includes(one)) known.push(one)
+  }
+  for (let i = 0; i < match.rules.length; i++)
+    episode.why[match.rules[i] as number] ??= match.why[i] as readonly Reason[]
+}
+
+function addId(episode: Episode, id: string): void {
+  const { head, tail } = episode
+  if (head.includes(id) || tail.includes(id)) return // an event may come by two ways to a correlation of correlations
+  if (head.length < KEPT_IDS) head.push(id)
+  else if (tail.push(id) > KEPT_IDS) tail.shift()
+  episode.digest = chain(episode.digest, id)
+}
+
+function chain(digest: string, id: string): string {
+  return hash('sha256', `${digest}\n${id}`, 'base64url')
+}
+
+/** The digest of events in event-time order: what `Alert.digest` must be for them. */
+export function digestOf(eventIds: Iterable<string>): string {
+  let digest = ''
+  for (const id of eventIds) digest = chain(digest, id)
+  return digest
+}
+
+/** 22 characters base64url: the first 128 bits of SHA-256 over the parts, each behind its length. */
+export function shortHash(...parts: readonly string[]): string {
+  let text = ''
+  for (const part of parts) text += `${part.length}:${part}`
+  return hash('sha256', text, 'base64url').slice(0, 22)
+}
+
+export function alertId(rule: RuleInfo, groupKey: string, episode: Episode): string {
+  return shortHash(rule.version, groupKey, episode.firstId)
+}
+
+export function alertOf(
+  kind: Alert['kind'],
+  rule: RuleInfo,
+  measure: string,
+  groupKey: string,
+  group: Readonly<Record<string, Scalar>>,
+  episode: Episode,
+): Alert {
+  const entities: Record<string, readonly string[]> = {}
+  for (const name of Object.keys(episode.entities).sort())
+    if (name !== '__proto__') entities[name] = [...(episode.entities[name] as string[])].sort()
+  const why: Reason[] = []
+  for (const index of Object.keys(episode.why)
+    .map(Number)
+    .sort((a, b) => a - b))
+    for (const reason of episode.why[index] as readonly Reason[]) if (why.length < MAX_REASONS) why.push(reason)
+  if (episode.peak !== undefined) why.unshift({ selection: 'correlation', field: measure, value: episode.peak })
+  return {
+    id: alertId(rule, groupKey, episode),
+    digest: episode.digest,
+    ruleId: rule.id,
+    ruleVersion: rule.version,
+    title: rule.title,
+    description: rule.description,
+    level: rule.level,
+    kind,
+    firstSeen: episode.firstSeen,
+    lastSeen: episode.lastSeen,
+    group,
+    eventIds: [...episode.head, ...episode.tail],
+    count: episode.count,
+    entities,
+    why,
+    tags: rule.tags,
+    falsePositives: rule.falsePositives,
+    ...(episode.approximate ? { approximate: true as const } : {}),
+  }
+}

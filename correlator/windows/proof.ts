@@ -1,0 +1,176 @@
+// One run of the property behind docs/correlation.md: the same matches, shuffled within the allowed lateness, delivered
+// twice, cut into other deliveries, with restarts from snapshots and replays, give the same bytes; and the oracle agrees.
+
+import type { Alert, RuleMatch } from '../../core/detect.ts'
+import { type CorrelatorOptions, createCorrelator, type WindowCorrelator } from '../correlator.ts'
+import { correlation, finalAlerts, info, MINUTE, match, random } from './fixtures.ts'
+import { type NaiveAlert, naiveAlerts } from './naive.ts'
+import type { CorrelationSpec } from './spec.ts'
+
+const LATENESS = 5 * MINUTE
+const one = (ruleId: string) => ({ kind: 'rule', id: ruleId }) as const
+
+/** One of each kind of window, over rules a, b and c. */
+export const specs: readonly CorrelationSpec[] = [
+  correlation('count', ['a'], { condition: { bounds: [{ op: 'gte', value: 3 }], fields: [] } }),
+  correlation('count of two', ['a', 'b'], {
+    groupBy: [],
+    condition: { bounds: [{ op: 'gt', value: 4 }], fields: [] },
+  }),
+  correlation('range', ['a'], {
+    condition: {
+      bounds: [
+        { op: 'gte', value: 2 },
+        { op: 'lt', value: 4 },
+      ],
+      fields: [],
+    },
+  }),
+  correlation('few', ['b'], { condition: { bounds: [{ op: 'lte', value: 1 }], fields: [] } }),
+  correlation('values', ['a'], {
+    type: 'value_count',
+    condition: { bounds: [{ op: 'gte', value: 3 }], fields: ['user.name'] },
+  }),
+  correlation('sum', ['a', 'b'], {
+    type: 'value_sum',
+    condition: { bounds: [{ op: 'gt', value: 100 }], fields: ['bytes'] },
+  }),
+  correlation('average', ['a'], {
+    type: 'value_avg',
+    condition: { bounds: [{ op: 'gte', value: 50 }], fields: ['bytes'] },
+  }),
+  correlation('all', ['a', 'b', 'c'], { type: 'temporal' }),
+  correlation('two of', ['a', 'b', 'c'], {
+    type: 'temporal',
+    condition: { bounds: [{ op: 'gte', value: 2 }], fields: [] },
+  }),
+  correlation('not c', ['a', 'b', 'c'], {
+    type: 'temporal',
+    condition: {
+      bounds: [],
+      fields: [],
+      expression: { kind: 'and', of: [one('a'), one('b'), { kind: 'not', of: one('c') }] },
+    },
+  }),
+  correlation('order', ['a', 'b', 'c'], { type: 'temporal_ordered' }),
+  correlation('alias', ['a', 'c'], {
+    type: 'temporal_ordered',
+    groupBy: ['who'],
+    aliases: { who: { a: 'user.name', c: 'user.target.name' } },
+  }),
+  correlation('no answer', ['a', 'b'], { type: 'absence' }),
+  correlation('silent', ['c'], { type: 'absence', timespanMs: 20 * MINUTE }),
+]
+
+/** Correlations over correlations: for these only order is proved, the oracle does not know them. */
+export const chains: readonly CorrelationSpec[] = [
+  correlation('burst', ['a'], { condition: { bounds: [{ op: 'gte', value: 3 }], fields: [] }, alerts: false }),
+  correlation('burst then b', ['burst', 'b'], { type: 'temporal_ordered' }),
+  correlation('bursts', ['burst'], {
+    groupBy: ['user.name'],
+    timespanMs: 60 * MINUTE,
+    condition: { bounds: [{ op: 'gte', value: 2 }], fields: [] },
+  }),
+  correlation('silence then c', ['no answer', 'c'], { type: 'temporal', timespanMs: 30 * MINUTE }),
+]
+
+const rulesById = new Map(['a', 'b', 'c'].map((id) => [id, info(id)]))
+
+export function makeMatches(seed: number, count = 160): RuleMatch[] {
+  const next = random(seed)
+  const pick = <T>(values: readonly T[]) => values[Math.floor(next() * values.length)] as T
+  const matches: RuleMatch[] = []
+  for (let i = 0; i < count; i++) {
+    const t = 1_800_000_000_000 + Math.floor(next() * 40 * 6) * (next() < 0.5 ? MINUTE : 10_000)
+    const user = pick(['kim', 'lee', 'park', 'choi'])
+    const fields = {
+      'source.ip': pick(['10.0.0.1', '10.0.0.2', '10.0.0.3']),
+      'user.name': user,
+      'user.target.name': user,
+      bytes: Math.floor(next() * 80),
+    }
+    matches.push(match(pick(['a', 'a', 'b', 'c']), `e${i}`, t, fields))
+    if (next() < 0.1) matches.push({ ...(matches.at(-1) as RuleMatch), ruleId: pick(['a', 'b', 'c']) })
+  }
+  return matches
+}
+
+interface Delivery {
+  readonly matches: readonly RuleMatch[]
+  readonly watermark: number
+}
+
+/** Late by up to the allowed lateness, some twice, in deliveries of any size. */
+export function deliver(seed: number, matches: readonly RuleMatch[]): Delivery[] {
+  const next = random(seed)
+  const arrivals = matches.flatMap((one) => {
+    const at = one.timestamp + next() * LATENESS
+    return next() < 0.15
+      ? [
+          { one, at },
+          { one, at: at + next() * 10 * LATENESS },
+        ]
+      : [{ one, at }]
+  })
+  arrivals.sort((a, b) => a.at - b.at)
+  const deliveries: Delivery[] = []
+  let watermark = Number.NEGATIVE_INFINITY
+  for (let i = 0; i < arrivals.length; ) {
+    const some = arrivals.slice(i, i + 1 + Math.floor(next() * next() * 20)).map(({ one }) => one)
+    i += some.length
+    watermark = Math.max(watermark, ...some.map(({ timestamp }) => timestamp))
+    deliveries.push({ matches: some, watermark })
+  }
+  return deliveries
+}
+
+/** Runs deliveries to the end; with `restarts`, stops now and then and goes on from an older snapshot, as after a crash. */
+export function run(deliveries: readonly Delivery[], all: readonly CorrelationSpec[], restarts?: number): string[] {
+  const next = random(restarts ?? 0)
+  const options: CorrelatorOptions = { rulesById, allowedLatenessMs: LATENESS }
+  let correlator: WindowCorrelator = createCorrelator(all, options)
+  const alerts = new Map<string, Alert>()
+  let saved = { at: 0, text: JSON.stringify(correlator.snapshot()) }
+  for (let i = 0; i < deliveries.length; i++) {
+    const { matches, watermark } = deliveries[i] as Delivery
+    finalAlerts(correlator.push(matches, watermark), alerts)
+    if (restarts === undefined) continue
+    if (next() < 0.1) saved = { at: i + 1, text: JSON.stringify(correlator.snapshot()) }
+    if (next() < 0.05) {
+      correlator = createCorrelator(all, { ...options, restore: JSON.parse(saved.text) })
+      i = saved.at - 1
+    }
+  }
+  return finalAlerts(correlator.finish(), alerts)
+}
+
+export interface Proof {
+  readonly inOrder: readonly string[]
+  readonly disordered: readonly (readonly string[])[]
+  readonly oracle: readonly string[]
+  /** What the oracle is compared with. */
+  readonly ours: readonly string[]
+}
+
+export function prove(seed: number): Proof {
+  const matches = makeMatches(seed)
+  const all = [...specs, ...chains]
+  const sorted = [...matches].sort((a, b) => a.timestamp - b.timestamp)
+  const inOrder = run(
+    sorted.map((one) => ({ matches: [one], watermark: one.timestamp })),
+    all,
+  )
+  const disordered = [1, 2, 3].map((n) => run(deliver(seed * 7 + n, matches), all, n === 1 ? undefined : seed + n))
+  const chained = new Set(chains.map(({ id }) => id))
+  const ours = inOrder.flatMap((text) => {
+    const alert = JSON.parse(text) as Alert
+    return chained.has(alert.ruleId) ? [] : [asNaive(alert)]
+  })
+  const oracle = specs.flatMap((spec) => naiveAlerts(spec, matches).map((alert) => JSON.stringify(alert)))
+  return { inOrder, disordered, ours: ours.sort(), oracle: oracle.sort() }
+}
+
+function asNaive({ ruleId, group, firstSeen, lastSeen, count, digest }: Alert): string {
+  const naive: NaiveAlert = { ruleId, group: JSON.stringify(Object.values(group)), firstSeen, lastSeen, count, digest }
+  return JSON.stringify(naive)
+}

@@ -1,0 +1,216 @@
+// From a group's matches in order to its episodes: a left fold, so that it can stop at any match and go on later.
+//
+//   matches   m0  m1  m2 | m3  m4  m5          | = settled: event time has passed it by the allowed lateness
+//   settled   ^ state after m0..m2: final       the horizon; nothing new can come before it
+//   running   state after m0..m5: may be redone from `settled` when a match comes in between
+//
+// Indexes count from the first match kept; `trim` moves them when old matches go.
+
+import type { Scalar } from '../../core/event.ts'
+import { addToEpisode, cloneEpisode, type Episode, newEpisode, type Point } from './episode.ts'
+import type { CorrelationSpec } from './spec.ts'
+import { MAX_ELEMENTS, type StoredMatch } from './stored-match.ts'
+import { type Measure, openMeasure } from './window-measure.ts'
+
+/** JSON-safe. */
+export interface ScanState {
+  /** Matches before it are done. */
+  at: number
+  /** Where the newest window begins. */
+  low: number
+  /** The episode that the next full window may join, and its last match. */
+  open?: { episode: Episode; last: number; lastTime: number }
+  /** Finished episodes, oldest first. */
+  closed: Episode[]
+}
+
+export const newState = (): ScanState => ({ at: 0, low: 0, closed: [] })
+
+export function cloneState(state: ScanState): ScanState {
+  return {
+    at: state.at,
+    low: state.low,
+    closed: state.closed.map(cloneEpisode),
+    ...(state.open ? { open: { ...state.open, episode: cloneEpisode(state.open.episode) } } : {}),
+  }
+}
+
+/** The measure as it stands at `state`: whatever the newest window holds. */
+export function measureAt(spec: CorrelationSpec, matches: readonly StoredMatch[], state: ScanState): Measure {
+  const measure = openMeasure(spec)
+  for (let i = state.low; i < state.at; i++) measure.enter(matches[i] as StoredMatch)
+  return measure
+}
+
+/** `rising`: a window ends at each match from `state.at` to `until` (exclusive). */
+export function scanRising(
+  spec: CorrelationSpec,
+  matches: readonly StoredMatch[],
+  state: ScanState,
+  measure: Measure,
+  until: number,
+  points: boolean,
+): void {
+  for (; state.at < until; state.at++) {
+    const match = matches[state.at] as StoredMatch
+    const since = match.t - spec.timespanMs
+    measure.enter(match)
+    while ((matches[state.low] as StoredMatch).t < since) measure.leave(matches[state.low++] as StoredMatch)
+    if (measure.full(since)) addWindow(state, matches, state.low, state.at, measure.value(), match.t, points)
+  }
+}
+
+/** `closed`: windows one after the other, those whose end lies before `horizon`. */
+export function scanClosed(
+  spec: CorrelationSpec,
+  matches: readonly StoredMatch[],
+  state: ScanState,
+  horizon: number,
+  points: boolean,
+): void {
+  while (state.at < matches.length) {
+    const end = (matches[state.at] as StoredMatch).t + spec.timespanMs
+    if (end >= horizon) return
+    const measure = openMeasure(spec)
+    let next = state.at
+    while (next < matches.length && (matches[next] as StoredMatch).t <= end)
+      measure.enter(matches[next++] as StoredMatch)
+    if (measure.full((matches[state.at] as StoredMatch).t)) {
+      addWindow(state, matches, state.at, next - 1, measure.value(), end, points)
+      closeEpisode(state)
+    }
+    state.at = state.low = next
+  }
+}
+
+/** `starting`: a window begins at each wanted match, those whose end lies before `horizon`. */
+export function scanStarting(
+  spec: CorrelationSpec,
+  matches: readonly StoredMatch[],
+  state: ScanState,
+  horizon: number,
+  points: boolean,
+  wanted: (match: StoredMatch) => boolean,
+): void {
+  if (spec.type === 'absence') {
+    scanAbsence(spec, matches, state, horizon, points)
+    return
+  }
+  const measure = openMeasure(spec)
+  let low = state.at
+  let high = state.at
+  for (; state.at < matches.length; state.at++) {
+    const match = matches[state.at] as StoredMatch
+    const end = match.t + spec.timespanMs
+    if (end >= horizon) return
+    while (low < state.at) measure.leave(matches[low++] as StoredMatch)
+    while (high < matches.length && (matches[high] as StoredMatch).t <= end)
+      measure.enter(matches[high++] as StoredMatch)
+    if (wanted(match) && measure.full(match.t))
+      addWindow(state, matches, state.at, high - 1, measure.value(), end, points)
+  }
+}
+
+/**
+ * absence: each match of the first rule that no match of the last one follows within the timespan. With one rule only,
+ * its next match is awaited. Unanswered matches no further apart than the timespan are one episode.
+ */
+function scanAbsence(
+  spec: CorrelationSpec,
+  matches: readonly StoredMatch[],
+  state: ScanState,
+  horizon: number,
+  points: boolean,
+): void {
+  const answer = spec.rules.length - 1
+  for (; state.at < matches.length; state.at++) {
+    const match = matches[state.at] as StoredMatch
+    const end = match.t + spec.timespanMs
+    if (end >= horizon) return
+    if (!match.rules.includes(0) || isAnswered(matches, state.at, end, answer)) continue
+    if (state.open && match.t - state.open.lastTime > spec.timespanMs) closeEpisode(state)
+    addWindow(state, matches, state.at, state.at, Number.NEGATIVE_INFINITY, end, points, true)
+  }
+}
+
+function isAnswered(matches: readonly StoredMatch[], at: number, end: number, answer: number): boolean {
+  const match = matches[at] as StoredMatch
+  let i = at
+  if (answer === 0) i++
+  else while (i > 0 && (matches[i - 1] as StoredMatch).t === match.t) i-- // at the same time is in time
+  for (; i < matches.length && (matches[i] as StoredMatch).t <= end; i++)
+    if ((matches[i] as StoredMatch).rules.includes(answer)) return true
+  return false
+}
+
+function addWindow(
+  state: ScanState,
+  matches: readonly StoredMatch[],
+  low: number,
+  high: number,
+  value: number,
+  pointTime: number,
+  points: boolean,
+  join = false,
+): void {
+  let open = state.open
+  if (!open || (!join && low > open.last)) {
+    closeEpisode(state)
+    open = { episode: newEpisode(matches[low] as StoredMatch), last: low - 1, lastTime: 0 }
+    state.open = open
+  }
+  const from = Math.max(low, open.last + 1)
+  for (let i = from; i <= high; i++) addToEpisode(open.episode, matches[i] as StoredMatch)
+  open.last = Math.max(open.last, high)
+  open.lastTime = (matches[open.last] as StoredMatch).t
+  if (Number.isFinite(value)) open.episode.peak = Math.max(open.episode.peak ?? value, value)
+  if (points) addPoint(open.episode, matches, low, from, high, pointTime)
+}
+
+export function closeEpisode(state: ScanState): void {
+  if (!state.open) return
+  state.closed.push(state.open.episode)
+  state.open = undefined
+}
+
+const POINT_LOOKBACK = 256 // matches of a window whose field values a point carries
+
+function addPoint(
+  episode: Episode,
+  matches: readonly StoredMatch[],
+  low: number,
+  from: number,
+  high: number,
+  t: number,
+): void {
+  const last = episode.points.at(-1)
+  const same = last?.t === t
+  const ids = same ? [...last.ids] : []
+  const fields: Record<string, Scalar[]> = Object.create(null)
+  const entities: Record<string, string[]> = Object.create(null)
+  let count = same ? last.count : 0
+  let firstSeen = Number.POSITIVE_INFINITY
+  for (let i = from; i <= high; i++) {
+    const { id, parts } = matches[i] as StoredMatch
+    for (const one of parts?.ids ?? [id]) if (ids.length < 100) ids.push(one)
+    count += parts?.count ?? 1
+  }
+  for (let i = Math.max(low, high - POINT_LOOKBACK + 1); i <= high; i++) {
+    const match = matches[i] as StoredMatch
+    firstSeen = Math.min(firstSeen, match.parts?.firstSeen ?? match.t)
+    for (const name in match.fields) collect(fields, name, match.fields[name])
+    for (const name in match.entities) collect(entities, name, match.entities[name])
+  }
+  const opening = same ? last.opening : !episode.opened
+  const point: Point = { t, opening, ids, count, firstSeen, fields, entities }
+  episode.opened = true
+  if (same) episode.points[episode.points.length - 1] = point
+  else episode.points.push(point)
+}
+
+function collect(into: Record<string, Scalar[]>, name: string, value: Scalar | readonly Scalar[] | undefined): void {
+  if (value === undefined || value === null) return
+  const known = (into[name] ??= [])
+  for (const one of Array.isArray(value) ? value : [value])
+    if (known.length < MAX_ELEMENTS && !known.includes(one)) known.push(one)
+}
