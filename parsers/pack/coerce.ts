@@ -1,0 +1,97 @@
+// A value to the type its ECS field has, or undefined when it cannot be that.
+
+import { isIP } from 'node:net'
+import { ecsArrayFields, ecsFieldSets } from '../../core/ecs-fields.ts'
+import type { EcsValue, Scalar } from '../../core/event.ts'
+import { fieldType } from '../../core/fields.ts'
+import { anyTime, formatTime, type TimeContext } from '../time/time.ts'
+
+export type Coerce = (value: EcsValue, context: TimeContext) => EcsValue
+
+export function toLong(value: EcsValue): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? Math.trunc(value) : undefined
+  if (typeof value !== 'string') return undefined
+  const text = value.trim()
+  if (/^[+-]?\d{1,18}(?:\.\d*)?$/.test(text)) return Math.trunc(Number(text))
+  return /^0[xX][0-9a-fA-F]{1,13}$/.test(text) ? Number(text) : undefined
+}
+
+export function toFloat(value: EcsValue): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
+  if (typeof value !== 'string' || value.length > 40) return undefined
+  const text = value.trim()
+  return /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?$/.test(text) ? Number(text) : undefined
+}
+
+export function toBoolean(value: EcsValue): boolean | undefined {
+  if (typeof value === 'boolean') return value
+  if (typeof value === 'number') return value === 1 ? true : value === 0 ? false : undefined
+  if (typeof value !== 'string') return undefined
+  switch (value.toLowerCase()) {
+    case 'true': case 'yes': case 'on': case '1': case 'y':
+      return true
+    case 'false': case 'no': case 'off': case '0': case 'n':
+      return false
+    default:
+      return undefined
+  } // biome-ignore format: two rows
+}
+
+/** An IP address without brackets, zone or surrounding space; an IPv4-mapped IPv6 address stays as written. */
+export function toIp(value: EcsValue): string | undefined {
+  if (typeof value !== 'string' || value.length > 64) return undefined
+  let text = value.trim()
+  if (text.startsWith('[') && text.endsWith(']')) text = text.slice(1, -1)
+  const zone = text.indexOf('%')
+  if (zone > 0) text = text.slice(0, zone)
+  return isIP(text) > 0 ? text : undefined
+}
+
+function toKeyword(value: EcsValue): Scalar | undefined {
+  if (typeof value === 'string') return value === '' ? undefined : value
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined
+}
+
+const one: Readonly<Record<string, Coerce>> = {
+  long: toLong,
+  float: toFloat,
+  boolean: toBoolean,
+  ip: toIp,
+  date: (value, context) => {
+    const ms = anyTime(value, context)
+    return ms === undefined ? undefined : formatTime(ms)
+  },
+  keyword: toKeyword,
+  text: toKeyword,
+}
+
+/** ECS fields whose values are objects, kept as they come. */
+const OBJECTS = new Set([
+  'labels',
+  'log.syslog.structured_data',
+  'dns.answers',
+  'email.attachments',
+  'container.labels',
+])
+
+/** How values of a field are made to fit. A vendor's own fields keep what they have. */
+export function coerceFor(field: string): Coerce {
+  const first = field.split('.', 1)[0] as string
+  if (!ecsFieldSets.has(first) || OBJECTS.has(field) || first === 'labels')
+    return (value) => (value === '' ? undefined : value)
+  const convert = one[fieldType(field)] as Coerce
+  const list = ecsArrayFields.has(field)
+  return (value, context) => {
+    if (Array.isArray(value)) {
+      const kept: EcsValue[] = []
+      for (const element of value) {
+        const fitted = convert(element, context)
+        if (fitted !== undefined) kept.push(fitted)
+      }
+      if (kept.length === 0) return undefined
+      return kept.length === 1 && !list ? kept[0] : kept
+    }
+    const fitted = convert(value, context)
+    return fitted === undefined ? undefined : list ? [fitted] : fitted
+  }
+}

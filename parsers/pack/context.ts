@@ -1,0 +1,40 @@
+// What a pack works on: one event being made.
+
+import type { EcsEvent, EcsValue } from '../../core/event.ts'
+import type { TimeContext } from '../time/time.ts'
+
+/** One per parser, reused from line to line. */
+export interface PackContext extends TimeContext {
+  event: EcsEvent
+  /** The text to read: the line without its container and syslog wrapping. */
+  body: string
+  /** The body as JSON when it is one object; parsed once, whoever asks. */
+  json: EcsEvent | undefined
+  /** What the last reader (json, kv, csv, cef, leef) found; `.name` in a pack reads it. */
+  source: EcsEvent | undefined
+  /** First parts of the names read from `source`, for `keep`. */
+  used: Set<string>
+  /** `@timestamp` as the pack read it, ms since 1970; NaN when it read none. */
+  timeMs: number
+}
+
+/** One step: false means "this is not mine" where that is asked. */
+export type Step = (context: PackContext) => boolean
+
+export type Getter = (context: PackContext) => EcsValue
+
+/** Names a mistake in a pack by the place in its file. Never returns. */
+export type Fail = (path: readonly (string | number)[], problem: string) => never
+
+export interface CompileEnv {
+  readonly fail: Fail
+  /** Grok definitions of the pack. */
+  readonly patterns: ReadonlyMap<string, string>
+  /** Look-up tables of the pack. */
+  readonly tables: ReadonlyMap<string, ReadonlyMap<string, EcsValue>>
+  /** `file` for messages of the grok compiler, which adds a column. */
+  readonly place: (path: readonly (string | number)[]) => string
+}
+
+export const isObject = (value: unknown): value is EcsEvent =>
+  value !== null && typeof value === 'object' && !Array.isArray(value)

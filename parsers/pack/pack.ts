@@ -1,0 +1,167 @@
+// A pack: everything Haetae knows about the lines of one product, read from one YAML file. docs/packs.md describes it.
+
+import { readFileSync } from 'node:fs'
+import { isNode, LineCounter, parseDocument } from 'yaml'
+import { PipelineError } from '../../core/errors.ts'
+import type { EcsEvent, EcsValue } from '../../core/event.ts'
+import { type CompileEnv, type Fail, isObject, type PackContext, type Step } from './context.ts'
+import { compileBlocks, compileFirst } from './steps.ts'
+
+/** How a pack is found for a line that nobody named it for. */
+export interface Detect {
+  /** Program names of the syslog tag, lower case. */
+  readonly programs: readonly string[]
+  /** Every text must be in the body. */
+  readonly contains: readonly string[]
+  /** The body begins with one of these. */
+  readonly starts: readonly string[]
+  /** Keys the JSON body must have, with a value each, or undefined for any. */
+  readonly json: readonly { readonly path: readonly string[]; readonly values: ReadonlySet<string> | undefined }[]
+  /** Part of the file's path. */
+  readonly files: readonly string[]
+  /** May be tried on any body: its patterns tell. */
+  readonly content: boolean
+}
+
+export interface Pack {
+  readonly name: string
+  readonly title: string
+  readonly dataset: string
+  readonly module: string
+  readonly aliases: readonly string[]
+  readonly detect: Detect
+  /** Higher ones are asked first; default 0. */
+  readonly priority: number
+  /** Where it was read from. */
+  readonly file: string
+  /** Reads context.body into context.event; false when the body is not this pack's. Never throws. */
+  readonly run: (context: PackContext) => boolean
+}
+
+const KEYS = [
+  'pack', 'title', 'dataset', 'module', 'aliases', 'priority', 'detect', 'patterns', 'tables', 'parse', 'steps',
+] as const // biome-ignore format: one list
+const DETECT_KEYS = ['program', 'contains', 'starts', 'json', 'file', 'content'] as const
+
+/** @throws PACK_INVALID, GROK_INVALID, GROK_UNKNOWN_PATTERN with file and line */
+export function readPack(file: string): Pack {
+  return compilePack(readFileSync(file, 'utf8'), file)
+}
+
+/** @param file names the text in messages */
+export function compilePack(text: string, file: string): Pack {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true })
+  const lineOf = (offset: number) => lines.linePos(offset).line
+  const problem = document.errors[0]
+  if (problem) {
+    throw new PipelineError('PACK_INVALID', {
+      place: `${file}:${lineOf(problem.pos[0])}`,
+      problem: problem.message.split('\n')[0] as string,
+    })
+  }
+  const place = (path: readonly (string | number)[]) => {
+    for (let depth = path.length; depth >= 0; depth--) {
+      const node = depth === 0 ? document.contents : document.getIn(path.slice(0, depth), true)
+      if (isNode(node) && node.range) return `${file}:${lineOf(node.range[0])}`
+    }
+    return file
+  }
+  const fail: Fail = (path, why) => {
+    throw new PipelineError('PACK_INVALID', { place: place(path), problem: why })
+  }
+  const root = document.toJS({ maxAliasCount: 50 }) as unknown
+  if (!isObject(root)) return fail([], 'a pack is a block of keys')
+  onlyKeys(root, KEYS, [], fail)
+  const name = text_(root, 'pack', fail)
+  if (!/^[a-z][a-z0-9_.-]*$/.test(name))
+    fail(['pack'], `'${name}': a name is lower case letters, digits, dots and dashes`)
+  const dataset = text_(root, 'dataset', fail)
+  const env: CompileEnv = {
+    fail,
+    place,
+    patterns: textMap(root['patterns'], ['patterns'], fail),
+    tables: tables(root['tables'], fail),
+  }
+  const parse = root['parse'] === undefined ? undefined : compileFirst(root['parse'], ['parse'], env)
+  const steps = root['steps'] === undefined ? undefined : compileBlocks(root['steps'], ['steps'], env)
+  if (!parse) return fail([], "'parse' is missing: the ways to read a line, tried in order")
+  return {
+    name,
+    title: typeof root['title'] === 'string' ? root['title'] : name,
+    dataset,
+    module: typeof root['module'] === 'string' ? root['module'] : (dataset.split('.', 1)[0] as string),
+    aliases: textList(root['aliases'], ['aliases'], fail),
+    priority: typeof root['priority'] === 'number' ? root['priority'] : 0,
+    detect: readDetect(root['detect'], fail),
+    file,
+    run: runner(parse, steps),
+  }
+}
+
+function runner(parse: Step, steps: Step | undefined): (context: PackContext) => boolean {
+  return (context) => {
+    if (!parse(context)) return false
+    if (steps) steps(context)
+    if (context.event['_'] !== undefined) context.event['_'] = undefined // a pack's scratch fields
+    return true
+  }
+}
+
+function readDetect(value: EcsValue, fail: Fail): Detect {
+  const where = ['detect']
+  const given = value === undefined ? {} : isObject(value) ? value : fail(where, 'a block belongs here')
+  onlyKeys(given, DETECT_KEYS, where, fail)
+  const json = given['json']
+  if (json !== undefined && !isObject(json))
+    fail([...where, 'json'], 'keys and their values belong here; null for any value')
+  return {
+    programs: textList(given['program'], [...where, 'program'], fail).map((name) => name.toLowerCase()),
+    contains: textList(given['contains'], [...where, 'contains'], fail),
+    starts: textList(given['starts'], [...where, 'starts'], fail),
+    files: textList(given['file'], [...where, 'file'], fail),
+    content: given['content'] === true,
+    json: Object.entries((json ?? {}) as EcsEvent).map(([path, values]) => ({
+      path: path.split('.'),
+      values: values === null ? undefined : new Set((Array.isArray(values) ? values : [values]).map(String)),
+    })),
+  }
+}
+
+function onlyKeys(value: EcsEvent, keys: readonly string[], where: readonly string[], fail: Fail): void {
+  for (const key of Object.keys(value))
+    if (!keys.includes(key)) fail([...where, key], `'${key}' is not known here; there are ${keys.join(', ')}`)
+}
+
+function text_(root: EcsEvent, key: string, fail: Fail): string {
+  const value = root[key]
+  return typeof value === 'string' && value !== '' ? value : fail([key], `'${key}' is missing: a text`)
+}
+
+function textList(value: EcsValue, where: readonly string[], fail: Fail): string[] {
+  if (value === undefined) return []
+  const list = Array.isArray(value) ? value : [value]
+  return list.map((one) => (typeof one === 'string' ? one : fail(where, 'a text or a list of texts belongs here')))
+}
+
+function textMap(value: EcsValue, where: readonly string[], fail: Fail): Map<string, string> {
+  if (value === undefined) return new Map()
+  if (!isObject(value)) return fail(where, 'names and texts belong here')
+  return new Map(
+    Object.entries(value).map(([name, text]) => [
+      name,
+      typeof text === 'string' ? text : fail([...where, name], 'a text belongs here'),
+    ]),
+  )
+}
+
+function tables(value: EcsValue, fail: Fail): Map<string, Map<string, EcsValue>> {
+  if (value === undefined) return new Map()
+  if (!isObject(value)) return fail(['tables'], 'names and tables belong here')
+  return new Map(
+    Object.entries(value).map(([name, table]) => {
+      if (!isObject(table)) return fail(['tables', name], 'keys and values belong here')
+      return [name, new Map(Object.entries(table))]
+    }),
+  )
+}

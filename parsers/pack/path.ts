@@ -1,0 +1,108 @@
+// Dotted paths of packs, compiled: `user.name` in the event, `.user.name` in what a reader found, `@body` the text.
+// A part in quotes may hold dots: `.annotations."authorization.k8s.io/decision"`. `[0]` is an element, `[]` every one.
+
+import type { EcsEvent, EcsValue } from '../../core/event.ts'
+import { type CompileEnv, type Getter, isObject, type PackContext } from './context.ts'
+
+type Part = string | number | typeof EACH
+const EACH: unique symbol = Symbol('each')
+type Where = readonly (string | number)[]
+
+export interface Path {
+  readonly root: 'event' | 'source' | 'body'
+  readonly parts: readonly Part[]
+}
+
+const TOKEN = /\.?(?:"((?:[^"\\]|\\.)*)"|([^.[\]"\s]+))|\[(\d*)\]/y
+
+export function parsePath(text: string, where: Where, env: CompileEnv): Path {
+  if (text === '@body') return { root: 'body', parts: [] }
+  const root = text.startsWith('.') ? 'source' : 'event'
+  const parts: Part[] = []
+  if (text === '.') return { root, parts }
+  TOKEN.lastIndex = 0
+  while (TOKEN.lastIndex < text.length) {
+    const at = TOKEN.lastIndex
+    const m = TOKEN.exec(text)
+    if (!m || (at > 0 && m[3] === undefined && text[at] !== '.')) env.fail(where, `${text} is not a path`)
+    const [, quoted, plain, index] = m as RegExpExecArray
+    if (index !== undefined) parts.push(index === '' ? EACH : Number(index))
+    else parts.push(quoted?.replaceAll(/\\(.)/g, '$1') ?? (plain as string))
+    if (parts.at(-1) === '__proto__') env.fail(where, `${text} is not a path`)
+  }
+  if (parts.length === 0) env.fail(where, 'a path is missing')
+  return { root, parts }
+}
+
+function step(value: EcsValue, parts: readonly Part[], from: number): EcsValue {
+  let node = value
+  for (let i = from; i < parts.length; i++) {
+    const part = parts[i] as Part
+    if (part === EACH) {
+      if (node === undefined || node === null) return undefined
+      const out: EcsValue[] = []
+      for (const element of Array.isArray(node) ? node : [node]) {
+        const found = step(element, parts, i + 1)
+        if (Array.isArray(found)) out.push(...found)
+        else if (found !== undefined && found !== null) out.push(found)
+      }
+      return out.length > 0 ? out : undefined
+    }
+    if (typeof part === 'number') node = Array.isArray(node) ? node[part] : part === 0 ? node : undefined
+    else node = isObject(node) && Object.hasOwn(node, part) ? node[part] : undefined
+    if (node === undefined || node === null) return undefined
+  }
+  return node
+}
+
+/** @param marks whether reading a name of the source counts as taking it out, for `keep` */
+export function compileGet(path: Path, marks = true): Getter {
+  const { parts } = path
+  if (path.root === 'body') return (context) => context.body
+  if (path.root === 'source') {
+    const first = parts[0]
+    const mark = marks && typeof first === 'string' ? first : undefined
+    return (context) => {
+      const value = step(context.source, parts, 0)
+      if (mark !== undefined && value !== undefined) context.used.add(mark)
+      return value
+    }
+  }
+  if (parts.length === 1) {
+    const only = parts[0] as string
+    return ({ event }) => (Object.hasOwn(event, only) ? event[only] : undefined)
+  }
+  return ({ event }) => step(event, parts, 0)
+}
+
+/** Writes a value at a dotted event path, making objects on the way; a scalar in the way gives way. */
+export function compilePut(path: Path, where: Where, env: CompileEnv): (context: PackContext, value: EcsValue) => void {
+  const parts = path.parts.filter((part) => typeof part === 'string')
+  if (path.root !== 'event' || parts.length !== path.parts.length)
+    env.fail(where, 'the left side is a field of the event: no leading dot, no brackets')
+  const last = parts[parts.length - 1] as string
+  if (parts.length === 1) {
+    return ({ event }, value) => {
+      event[last] = value
+    }
+  }
+  const first = parts[0] as string
+  if (parts.length === 2) {
+    return ({ event }, value) => {
+      const node = event[first]
+      if (isObject(node)) node[last] = value
+      else event[first] = { [last]: value }
+    }
+  }
+  return ({ event }, value) => {
+    let node = event
+    for (let i = 0; i < parts.length - 1; i++) {
+      const part = parts[i] as string
+      const next = Object.hasOwn(node, part) ? node[part] : undefined
+      node = isObject(next) ? next : ((node[part] = {}) as EcsEvent)
+    }
+    node[last] = value
+  }
+}
+
+export const dotted = (path: Path): string => path.parts.filter((part) => typeof part === 'string').join('.')

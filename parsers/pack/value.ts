@@ -1,0 +1,181 @@
+// The right side of a field: `.src ?? .source | before ':' | lower`. Paths and literals, `??` for the next one when there
+// is nothing, then conversions one after the other. Any of them may answer nothing; the field is then not set.
+
+import type { EcsValue } from '../../core/event.ts'
+import { compileTimeFormat, formatTime, timeFormatNames } from '../time/time.ts'
+import { toBoolean, toFloat, toIp, toLong } from './coerce.ts'
+import type { CompileEnv, Getter, PackContext } from './context.ts'
+import { compileGet, parsePath } from './path.ts'
+
+type Where = readonly (string | number)[]
+type Convert = (value: EcsValue, context: PackContext) => EcsValue
+
+interface Token {
+  readonly text: string
+  readonly quoted: boolean
+}
+
+/** Words, quoted texts and the two signs. */
+export function tokens(text: string, where: Where, env: CompileEnv): Token[] {
+  const out: Token[] = []
+  const pattern = /\s*(?:'((?:[^']|'')*)'(?=\s|$)|(\?\?|\|)(?=\s|$)|((?:"(?:[^"\\]|\\.)*"|[^\s"])+))/y
+  while (pattern.lastIndex < text.trimEnd().length) {
+    const m = pattern.exec(text)
+    if (!m) env.fail(where, `cannot read '${text}'`)
+    const [, quoted, sign, word] = m as RegExpExecArray
+    if (quoted !== undefined) out.push({ text: quoted.replaceAll("''", "'"), quoted: true })
+    else out.push({ text: (sign ?? word) as string, quoted: false })
+  }
+  return out
+}
+
+/** Compiles `path ?? 'literal' | convert argument`. */
+export function compileValue(expression: unknown, where: Where, env: CompileEnv): Getter {
+  if (typeof expression === 'number' || typeof expression === 'boolean') return () => expression
+  if (typeof expression !== 'string' || expression.trim() === '')
+    env.fail(where, 'a path or a quoted text belongs here')
+  const parts = split(tokens(expression as string, where, env), '|')
+  const alternatives = split(parts[0] ?? [], '??').map((words) => {
+    if (words.length !== 1) env.fail(where, `'${expression}': one path or quoted text belongs between '??' and '|'`)
+    const word = words[0] as Token
+    if (word.quoted) return () => word.text
+    if (/^-?\d+(\.\d+)?$/.test(word.text)) return () => Number(word.text)
+    return compileGet(parsePath(word.text, where, env))
+  })
+  const converts = parts.slice(1).map((words) => compileConvert(words, where, env))
+  const [first, ...others] = alternatives as [Getter, ...Getter[]]
+  const get: Getter =
+    others.length === 0
+      ? first
+      : (context) => {
+          for (const alternative of alternatives) {
+            const value = alternative(context)
+            if (value !== undefined && value !== null && value !== '' && value !== '-') return value
+          }
+          return undefined
+        }
+  if (converts.length === 0) return get
+  return (context) => {
+    let value = get(context)
+    for (const convert of converts) value = convert(value, context)
+    return value
+  }
+}
+
+function split(list: readonly Token[], sign: string): Token[][] {
+  const out: Token[][] = [[]]
+  for (const token of list) {
+    if (!token.quoted && token.text === sign) out.push([])
+    else out.at(-1)?.push(token)
+  }
+  return out
+}
+
+const onText =
+  (change: (text: string) => EcsValue): Convert =>
+  (value) => {
+    if (typeof value === 'string') return change(value)
+    if (Array.isArray(value)) return value.map((element) => (typeof element === 'string' ? change(element) : element))
+    return typeof value === 'number' || typeof value === 'boolean' ? change(String(value)) : undefined
+  }
+
+const onEach =
+  (change: (value: EcsValue) => EcsValue): Convert =>
+  (value) =>
+    Array.isArray(value) ? value.map(change).filter((element) => element !== undefined) : change(value)
+
+/** Conversions by name: what they take, and what they make. docs/packs.md lists them. */
+const converters: Readonly<Record<string, { readonly args: number; make(args: readonly string[]): Convert }>> = {
+  long: { args: 0, make: () => onEach(toLong) },
+  float: { args: 0, make: () => onEach(toFloat) },
+  boolean: { args: 0, make: () => onEach(toBoolean) },
+  ip: { args: 0, make: () => onEach(toIp) },
+  string: { args: 0, make: () => onText((text) => text) },
+  lower: { args: 0, make: () => onText((text) => text.toLowerCase()) },
+  upper: { args: 0, make: () => onText((text) => text.toUpperCase()) },
+  trim: { args: 0, make: () => onText((text) => text.trim()) },
+  basename: { args: 0, make: () => onText((text) => text.slice(Math.max(text.lastIndexOf('/'), text.lastIndexOf('\\')) + 1)) },
+  unquote: { args: 0, make: () => onText((text) => text.replace(/^(["'])([\s\S]*)\1$/, '$2')) },
+  urldecode: { args: 0, make: () => onText(decodeUrl) },
+  list: { args: 0, make: () => (value) => (value === undefined || value === null || Array.isArray(value) ? value : [value]) },
+  first: { args: 0, make: () => (value) => (Array.isArray(value) ? value[0] : value) },
+  last: { args: 0, make: () => (value) => (Array.isArray(value) ? value[value.length - 1] : value) },
+  /** `split ','`: parts without surrounding space, empty ones left out. */
+  split: { args: 1, make: ([sep]) => onText((text) => text.split(sep as string, 1000).map((p) => p.trim()).filter(Boolean)) },
+  join: { args: 1, make: ([sep]) => (value) => (Array.isArray(value) ? value.join(sep) : value) },
+  before: { args: 1, make: ([mark]) => onText((text) => (text.includes(mark as string) ? text.slice(0, text.indexOf(mark as string)) : text)) },
+  after: { args: 1, make: ([mark]) => onText((text) => (text.includes(mark as string) ? text.slice(text.indexOf(mark as string) + (mark as string).length) : undefined)) },
+  after_last: { args: 1, make: ([mark]) => onText((text) => (text.includes(mark as string) ? text.slice(text.lastIndexOf(mark as string) + (mark as string).length) : undefined)) },
+  strip: { args: 1, make: ([start]) => onText((text) => (text.startsWith(start as string) ? text.slice((start as string).length) : text)) },
+  /** The value unless it is this one: `not '-'`. */
+  not: { args: 1, make: ([unwanted]) => (value) => (value === unwanted ? undefined : value) },
+  default: { args: 1, make: ([text]) => (value) => (value === undefined || value === null || value === '' ? text : value) },
+  /** Multiplies numbers: seconds to nanoseconds is `times 1000000000`. */
+  times: { args: 1, make: ([factor]) => onEach((value) => scale(value, Number(factor))) },
+  json: { args: 0, make: () => (value) => (value === undefined || typeof value === 'string' ? value : JSON.stringify(value)) },
+} // biome-ignore format: a table
+
+function scale(value: EcsValue, factor: number): number | undefined {
+  const number = toFloat(value)
+  return number === undefined ? undefined : Math.round(number * factor)
+}
+
+function decodeUrl(text: string): string {
+  if (!text.includes('%')) return text
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text // not encoded text: as it is
+  }
+}
+
+export const converterNames: readonly string[] = [...Object.keys(converters), 'time', 'lookup']
+
+function compileConvert(words: readonly Token[], where: Where, env: CompileEnv): Convert {
+  const [head, ...rest] = words
+  if (!head) env.fail(where, "a conversion is missing after '|'")
+  const name = (head as Token).text
+  const args = rest.map((word) => word.text)
+  if (name === 'time') return compileTime(args, where, env)
+  if (name === 'lookup') return compileLookup(args, where, env)
+  const found = Object.hasOwn(converters, name) ? converters[name] : undefined
+  if (!found) return env.fail(where, `no conversion named '${name}'; there are ${converterNames.join(', ')}`)
+  if (args.length !== found.args)
+    env.fail(where, `'${name}' takes ${found.args} argument${found.args === 1 ? '' : 's'}`)
+  const convert = found.make(args)
+  return name === 'default'
+    ? convert
+    : (value, context) => (value === undefined || value === null ? undefined : convert(value, context))
+}
+
+function compileTime(args: readonly string[], where: Where, env: CompileEnv): Convert {
+  const readers = (args.length > 0 ? args : ['any']).map(
+    (format) =>
+      compileTimeFormat(format) ??
+      env.fail(
+        where,
+        `'${format}' is neither a time format (${timeFormatNames.join(', ')}) nor a layout like 'YYYY-MM-DD HH:mm:ss'`,
+      ),
+  )
+  return (value, context) => {
+    for (const read of readers) {
+      const ms = read(value, context)
+      if (ms !== undefined) return formatTime(ms)
+    }
+    return undefined
+  }
+}
+
+function compileLookup(args: readonly string[], where: Where, env: CompileEnv): Convert {
+  const table = env.tables.get(args[0] ?? '')
+  if (!table) return env.fail(where, `no table named '${args[0] ?? ''}'; define it under 'tables'`)
+  return onEach((value) => {
+    const key =
+      typeof value === 'string'
+        ? value
+        : typeof value === 'number' || typeof value === 'boolean'
+          ? String(value)
+          : undefined
+    return key === undefined ? undefined : (table.get(key) ?? table.get('*'))
+  })
+}
