@@ -1,0 +1,67 @@
+// What a match carries besides its rule: reasons, the values correlations need, the entities of the event.
+
+import type { Reason } from '../../core/detect.ts'
+import { type EcsEvent, getPath, type Scalar } from '../../core/event.ts'
+import type { FieldValue } from './event-access.ts'
+
+/** Fields whose values make an alert readable: who, from where, on what. */
+export const entityFields = [
+  'user.name',
+  'source.ip',
+  'host.name',
+  'destination.ip',
+  'process.name',
+  'container.name',
+  'kubernetes.pod.name',
+  'kubernetes.namespace',
+  'orchestrator.cluster.name',
+  'cloud.account.id',
+] as const
+
+/** Plain vendor events name the same otherwise. */
+const fallbacks: Partial<Record<(typeof entityFields)[number], readonly string[]>> = {
+  'user.name': ['winlog.event_data.TargetUserName', 'TargetUserName', 'User', 'SubjectUserName'],
+  'source.ip': ['IpAddress', 'SourceIp', 'sourceIPAddress'],
+  'host.name': ['winlog.computer_name', 'Computer'],
+  'destination.ip': ['DestinationIp'],
+  'process.name': ['process.executable', 'Image'],
+}
+
+const maxEntityLength = 256
+
+export function entitiesOf(event: EcsEvent): Record<string, string> {
+  const out: Record<string, string> = {}
+  for (const field of entityFields) {
+    let value = scalar(getPath(event, field))
+    for (const other of value === undefined ? (fallbacks[field] ?? []) : []) {
+      value = scalar(getPath(event, other))
+      if (value !== undefined) break
+    }
+    if (value !== undefined) out[field] = value.slice(0, maxEntityLength)
+  }
+  return out
+}
+
+function scalar(value: unknown): string | undefined {
+  const one = Array.isArray(value) ? value[0] : value
+  if (typeof one === 'number' || typeof one === 'boolean') return String(one)
+  return typeof one === 'string' && one !== '' && one !== '-' ? one : undefined
+}
+
+/** One value as it is, several as a list without repetitions, none as undefined. */
+export function foldValues(values: readonly FieldValue[]): Scalar | Scalar[] | undefined {
+  const present = [...new Set(values)].filter((value) => value !== null)
+  return present.length > 1 ? present : present[0]
+}
+
+const maxReasons = 32
+const maxReasonLength = 512
+
+/** Adds a reason unless it is there or there are enough; long values are cut. */
+export function addReason(reasons: Reason[], selection: string, field: string, value: Scalar): void {
+  if (reasons.length >= maxReasons) return
+  const short =
+    typeof value === 'string' && value.length > maxReasonLength ? `${value.slice(0, maxReasonLength)}…` : value
+  if (reasons.some((one) => one.selection === selection && one.field === field && one.value === short)) return
+  reasons.push({ selection, field, value: short })
+}

@@ -1,0 +1,103 @@
+// The plain reading of a rule: every atom of every rule, one after the other. Slow, short and easy to check; the indexed
+// engine is tested against it.
+
+import type { EcsEvent } from '../../core/event.ts'
+import { timePart } from './datetime.ts'
+import { collectKeywordTexts, collectValues, type FieldValue } from './event-access.ts'
+import { type FieldTable, sourcesOf } from './fields/index.ts'
+import { inNetwork, parseCidr, parseIp } from './ip.ts'
+import { fold, matchParts } from './text.ts'
+import type { Atom, Expr, SigmaRule, Test } from './types.ts'
+
+/** Whether the rule's condition holds for the event, whatever its logsource. */
+export function matchesNaively(rule: SigmaRule, event: EcsEvent, extra: readonly FieldTable[] = []): boolean {
+  if (rule.needsPlaceholders.length > 0) return false
+  const read = (field: string): FieldValue[] => {
+    const out: FieldValue[] = []
+    if (field === '') collectKeywordTexts(event, out)
+    else collectValues(event, sourcesOf(rule.logsource, field, extra), out)
+    return out
+  }
+  return evaluate(rule.expr, read)
+}
+
+function evaluate(expr: Expr, read: (field: string) => FieldValue[]): boolean {
+  switch (expr.kind) {
+    case 'and':
+      return expr.of.every((one) => evaluate(one, read))
+    case 'or':
+      return expr.of.some((one) => evaluate(one, read))
+    case 'not':
+      return !evaluate(expr.of, read)
+    case 'atom':
+      return holds(expr, read)
+  }
+}
+
+function holds(atom: Atom, read: (field: string) => FieldValue[]): boolean {
+  const { test } = atom
+  const values = read(atom.field)
+  if (test.kind === 'exists') return values.length > 0
+  if (test.kind === 'null') return values.length === 0 || values.includes(null)
+  const present = values.filter((value) => value !== null)
+  if (test.kind === 'fieldref') {
+    const others = read(test.field).filter((value) => value !== null)
+    return present.some((a) => others.some((b) => compareTexts(test.how, String(a), String(b), test.cased)))
+  }
+  return present.some((value) => holdsFor(test, value))
+}
+
+function compareTexts(
+  how: 'equals' | 'startswith' | 'endswith' | 'contains',
+  a: string,
+  b: string,
+  cased: boolean,
+): boolean {
+  const [x, y] = cased ? [a, b] : [fold(a), fold(b)]
+  if (how === 'equals') return x === y
+  if (how === 'startswith') return x.startsWith(y)
+  return how === 'endswith' ? x.endsWith(y) : x.includes(y)
+}
+
+function holdsFor(test: Test, value: string | number | boolean): boolean {
+  const text = String(value)
+  switch (test.kind) {
+    case 'any':
+      return true
+    case 'text': {
+      const folded = test.cased ? text : fold(text)
+      if (test.how === 'equals') return folded === test.text
+      if (test.how === 'startswith') return folded.startsWith(test.text)
+      return test.how === 'endswith' ? folded.endsWith(test.text) : folded.includes(test.text)
+    }
+    case 'glob':
+      return matchParts(test.parts, test.cased ? text : fold(text))
+    case 'regex':
+      return new RegExp(test.source, test.flags).test(text)
+    case 'cidr': {
+      const network = parseCidr(test.text)
+      const address = parseIp(text)
+      return network !== undefined && address !== undefined && inNetwork(network, address)
+    }
+    case 'compare': {
+      const number = test.part ? timePart(value, test.part) : numberOf(value)
+      return number !== undefined && compareNumbers(test.op, number, test.value)
+    }
+    default:
+      return false
+  }
+}
+
+export function compareNumbers(op: 'lt' | 'lte' | 'gt' | 'gte' | 'eq', a: number, b: number): boolean {
+  if (op === 'lt') return a < b
+  if (op === 'lte') return a <= b
+  if (op === 'gt') return a > b
+  return op === 'gte' ? a >= b : a === b
+}
+
+/** Numbers, and texts that are written as decimal ones: Windows events carry all values as text. */
+export function numberOf(value: FieldValue): number | undefined {
+  if (typeof value === 'number') return value
+  if (typeof value !== 'string' || value.length > 40) return undefined
+  return /^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*$/.test(value) ? Number(value) : undefined
+}
