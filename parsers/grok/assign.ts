@@ -92,7 +92,7 @@ function toInt(text: string): number {
 
 function toFloat(text: string): number {
   const n = +text
-  return n === n ? n : Number.parseFloat(text)
+  return Number.isNaN(n) ? Number.parseFloat(text) : n
 }
 
 function toBoolean(text: string): boolean {

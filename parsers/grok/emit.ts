@@ -7,6 +7,19 @@ import { type CharSet, overlaps, setSource, union } from './charset.ts'
 import { first } from './first.ts'
 import { asRun, bare, type Node } from './ir.ts'
 
+/**
+ * A repeated part with captures in it. JavaScript forgets a capture when the next turn of its loop does not set it,
+ * grok keeps the last one that was set: so the loop is captured whole, and walked again turn by turn after the match.
+ */
+export interface Loop {
+  /** Group that holds the text of all turns. */
+  readonly group: number
+  /** One turn. */
+  readonly source: string
+  /** Slot and its group in `source`. */
+  readonly slots: readonly (readonly [slot: number, group: number])[]
+}
+
 export interface Emitted {
   readonly source: string
   /** Group number of each slot, 0 where it was left out. */
@@ -14,6 +27,10 @@ export interface Emitted {
   /** True when ^ $ \Z occur: the text differs for subjects with a newline in them. */
   readonly linewise: boolean
   readonly hasBackReference: boolean
+  /** Their slots' groups are numbers past `groups`, in order. */
+  readonly loops: readonly Loop[]
+  /** How many groups the expression has. */
+  readonly groups: number
 }
 
 export interface EmitOptions {
@@ -23,6 +40,8 @@ export interface EmitOptions {
   readonly slots: number
   /** Slots read after the match or referred back to; others need no group. */
   readonly wanted: (slot: number) => boolean
+  /** False where something refers back to a group: loops are then left to the engine. */
+  readonly loops: boolean
 }
 
 export function emit(tree: Node, options: EmitOptions): Emitted {
@@ -35,6 +54,8 @@ export function emit(tree: Node, options: EmitOptions): Emitted {
     groupOfSlot: e.groupOfSlot,
     linewise: e.linewise,
     hasBackReference: e.hasBackReference,
+    loops: e.loops,
+    groups: e.groups,
   }
 }
 
@@ -59,7 +80,8 @@ class Emitter {
   readonly groupOfSlot: number[]
   linewise = false
   hasBackReference = false
-  #groups = 0
+  readonly loops: Loop[] = []
+  groups = 0
   readonly #options: EmitOptions
 
   constructor(options: EmitOptions) {
@@ -95,7 +117,7 @@ class Emitter {
         return this.#repeat(node, next, behind)
       case 'cap': {
         if (!this.#options.wanted(node.slot)) return this.#wrap(node.body, this.node(node.body, next, behind))
-        const number = ++this.#groups
+        const number = ++this.groups
         this.groupOfSlot[node.slot] = number
         return `(${this.node(node.body, next, behind)})`
       }
@@ -132,15 +154,30 @@ class Emitter {
       const greedy: Node = { ...node, kind: 'greedy' }
       return this.#atomic(greedy, next, behind)
     }
+    if (node.max > 1 && !behind && this.#options.loops && hasCapture(node.body)) return this.#loop(node)
     const again = node.max > 1 ? undefined : next
     const text = this.node(node.body, again, behind)
     const body = this.#group(node.body, text, 'rep')
     return body + quantifier(node.min, node.max) + (node.kind === 'lazy' ? '?' : '')
   }
 
+  #loop(node: Node & { t: 'rep' }): string {
+    const group = ++this.groups
+    const plain = new Emitter({ ...this.#options, loops: false, wanted: () => false })
+    const turn = new Emitter({ ...this.#options, loops: false })
+    const source = turn.node(node.body, undefined, false)
+    const slots = [...turn.groupOfSlot.entries()].filter(([, number]) => number > 0)
+    this.loops.push({ group, source, slots })
+    plain.groups = this.groups
+    const text = plain.node(node.body, undefined, false)
+    this.groups = plain.groups
+    this.linewise ||= plain.linewise
+    return `((?:${text})${quantifier(node.min, node.max)}${node.kind === 'lazy' ? '?' : ''})`
+  }
+
   #atomic(body: Node, next: CharSet | undefined, behind: boolean): string {
     if (behind || cannotGiveBack(body, next)) return `(?:${this.node(body, next, behind)})`
-    const number = ++this.#groups
+    const number = ++this.groups
     return `(?:(?=(${this.node(body, undefined, behind)}))\\${number})`
   }
 
@@ -154,6 +191,12 @@ class Emitter {
     if (within === 'seq') return node.t === 'alt' ? `(?:${text})` : text
     return node.t === 'atomic' ? text : `(?:${text})`
   }
+}
+
+function hasCapture(node: Node): boolean {
+  if (node.t === 'cap') return true
+  if (node.t === 'seq' || node.t === 'alt') return node.items.some(hasCapture)
+  return 'body' in node && hasCapture(node.body)
 }
 
 function followBefore(item: Node, follow: CharSet | undefined): CharSet | undefined {

@@ -258,7 +258,9 @@ function splitType(subname: string, place: string, column: number): [string, Cap
 }
 
 /** `[a][b]` and `a.b` are the path a, b. */
-function fieldPath(field: string, place: string, column: number): string[] {
+function fieldPath(written: string, place: string, column: number): string[] {
+  // `[a][b?]` reaches us as `[a][b`: what is no part of a name is ignored, its bracket too
+  const field = /\[[^\]]+$/.test(written) ? `${written}]` : written
   const path = field.startsWith('[')
     ? /^(?:\[[^[\]]+\])+$/.test(field)
       ? field.slice(1, -1).split('][')

@@ -7,6 +7,7 @@ import type { EcsEvent } from '../../core/event.ts'
 import { type GrokGroup, generateAssignment, groupsOf } from './assign.ts'
 import { emit } from './emit.ts'
 import { expand, invalid } from './expand.ts'
+import { hasBackReference } from './ir.ts'
 import { type AnyOf, requiredLiterals } from './literals.ts'
 import { standardPatterns } from './standard.ts'
 
@@ -87,6 +88,11 @@ class OnePattern {
   /** For subjects with a newline in them, when that makes a difference. */
   readonly #multi: RegExp | undefined
   readonly #filter: AnyOf | undefined
+  readonly #loops: readonly {
+    readonly group: number
+    readonly turn: RegExp
+    readonly slots: readonly (readonly [from: number, to: number])[]
+  }[]
 
   constructor(
     source: string,
@@ -95,13 +101,21 @@ class OnePattern {
     anchored: NonNullable<GrokOptions['anchored']>,
   ) {
     const { tree, slots } = expand(source, patterns, place)
-    const options = { anchored, slots: slots.length, wanted: () => true }
+    const options = { anchored, slots: slots.length, wanted: () => true, loops: !hasBackReference(tree) }
     const single = emit(tree, { ...options, singleLine: true })
     this.source = single.source
     this.#single = build(single.source, place)
     this.#multi = single.linewise ? build(emit(tree, { ...options, singleLine: false }).source, place) : undefined
     this.required = requiredLiterals(tree)
-    this.groups = groupsOf(slots, single.groupOfSlot)
+    let group = single.groups
+    const groupOfSlot = [...single.groupOfSlot]
+    for (const loop of single.loops) for (const [slot] of loop.slots) groupOfSlot[slot] = ++group
+    this.#loops = single.loops.map((loop) => ({
+      group: loop.group,
+      turn: new RegExp(loop.source, 'y'),
+      slots: loop.slots.map(([slot, from]) => [from, groupOfSlot[slot]!] as const),
+    }))
+    this.groups = groupsOf(slots, groupOfSlot)
     const { fresh, into } = generateAssignment(this.groups, place)
     this.fresh = fresh
     this.into = into
@@ -117,7 +131,19 @@ class OnePattern {
       if (i === filter.length) return null
     }
     const multi = this.#multi
-    return multi !== undefined && line.includes('\n') ? multi.exec(line) : this.#single.exec(line)
+    const found = multi !== undefined && line.includes('\n') ? multi.exec(line) : this.#single.exec(line)
+    if (found !== null && this.#loops.length > 0) this.#walkLoops(found)
+    return found
+  }
+
+  #walkLoops(found: RegExpExecArray): void {
+    for (const { group, turn, slots } of this.#loops) {
+      const text = found[group]
+      if (!text) continue
+      turn.lastIndex = 0
+      for (let m = turn.exec(text); m !== null && m[0] !== ''; m = turn.exec(text))
+        for (const [from, to] of slots) if (m[from]) found[to] = m[from]
+    }
   }
 }
 

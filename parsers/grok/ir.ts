@@ -124,3 +124,9 @@ export function asRun(node: Node): { set: CharSet; min: number } | undefined {
 export function isAny(set: CharSet): boolean {
   return isSubset(anySet, set)
 }
+
+export function hasBackReference(node: Node): boolean {
+  if (node.t === 'back') return true
+  if (node.t === 'seq' || node.t === 'alt') return node.items.some(hasBackReference)
+  return 'body' in node && hasBackReference(node.body)
+}
