@@ -15,6 +15,7 @@ import type { Gap } from './cursor.ts'
 import { errorCode, type LedgerFs, nodeFs } from './files.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Journal } from './journal.ts'
+import { PARTITION, PARTITION_DIR } from './layout.ts'
 import { Offsets } from './offsets.ts'
 import { Quarantine } from './quarantine.ts'
 import { type RecoveryInfo, recover } from './recovery.ts'
@@ -24,8 +25,6 @@ import { deliver, MAX_BATCH_BYTES, type SubscriptionSource } from './subscriptio
 import { TailCache } from './tail-cache.ts'
 import { Wake } from './wake.ts'
 
-const PARTITION = 0
-export const PARTITION_DIR = `p${PARTITION}`
 const RAW_BATCH_MAGIC = 0x31_42_52_48 // "HRB1", core/raw-batch.ts
 const DAY_MS = 86_400_000
 /** Leaves room to count on: an offset is a double, exact up to 2^53. */

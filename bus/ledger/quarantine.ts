@@ -25,15 +25,18 @@ export class Quarantine {
   readonly #ctx: Context
   readonly #journal: Journal<Damage>
   readonly #known = new Set<string>()
+  readonly #readOnly: boolean
 
-  private constructor(ctx: Context, journal: Journal<Damage>) {
+  private constructor(ctx: Context, journal: Journal<Damage>, readOnly: boolean) {
     this.#ctx = ctx
+    this.#readOnly = readOnly
     this.#journal = journal
     for (const line of journal.lines) this.#known.add(`${line.segment}:${line.position}`)
   }
 
-  static async open(ctx: Context): Promise<Quarantine> {
-    return new Quarantine(ctx, await Journal.open<Damage>(ctx, QUARANTINE_FILE))
+  /** @param options.readOnly remembers what it is told, writes nothing: for a look from outside */
+  static async open(ctx: Context, options: { readonly readOnly?: boolean } = {}): Promise<Quarantine> {
+    return new Quarantine(ctx, await Journal.open<Damage>(ctx, QUARANTINE_FILE), options.readOnly === true)
   }
 
   get size(): number {
@@ -50,6 +53,7 @@ export class Quarantine {
     const foundAt = new Date(this.#ctx.now()).toISOString()
     const line: Damage = { segment: name, position, bytes, problem, first, next, foundAt }
     this.#ctx.counters.add('bus_damaged_bytes_total', bytes)
+    if (this.#readOnly) return line
     try {
       await this.#journal.append(line)
     } catch (error) {
