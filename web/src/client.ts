@@ -1,0 +1,61 @@
+// The API as functions. Every answer's shape is in core/api.ts.
+
+import type {
+  AlertsOutput,
+  AroundOutput,
+  FieldsOutput,
+  HistogramInput,
+  HistogramOutput,
+  Problem,
+  RulesOutput,
+  SearchInput,
+  SearchOutput,
+  SessionOutput,
+  SourcesOutput,
+  ValuesInput,
+  ValuesOutput,
+  WireAlert,
+} from '../../core/api.ts'
+
+export class ApiError extends Error {
+  readonly problem: Problem
+
+  constructor(problem: Problem) {
+    super(problem.detail)
+    this.problem = problem
+  }
+}
+
+async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+  const response = await fetch(path, { credentials: 'same-origin', ...init })
+  if (!response.ok) throw new ApiError(await problemOf(response))
+  return (response.status === 204 ? undefined : await response.json()) as T
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  const given = (await response.json().catch(() => ({}))) as Partial<Problem>
+  const detail = given.detail ?? `the server answered ${response.status}`
+  return { type: 'about:blank', title: '', code: '', ...given, status: response.status, detail }
+}
+
+const post = <T>(path: string, body: unknown, signal?: AbortSignal) =>
+  ask<T>(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal })
+
+export const api = {
+  session: () => ask<SessionOutput>('/v1/session'),
+  signIn: (token: string) => post<SessionOutput>('/v1/session', { token }),
+  signOut: () => ask<void>('/v1/session', { method: 'DELETE' }),
+  search: (input: SearchInput, signal?: AbortSignal) => post<SearchOutput>('/v1/search', input, signal),
+  histogram: (input: HistogramInput, signal?: AbortSignal) => post<HistogramOutput>('/v1/histogram', input, signal),
+  values: (input: ValuesInput, signal?: AbortSignal) => post<ValuesOutput>('/v1/values', input, signal),
+  fields: (input: { query?: string; since?: string; until?: string }, signal?: AbortSignal) =>
+    post<FieldsOutput>('/v1/fields', input, signal),
+  around: (id: string) => ask<AroundOutput>(`/v1/events/${encodeURIComponent(id)}/around?before=20&after=20`),
+  alerts: (after?: string) =>
+    ask<AlertsOutput>(`/v1/alerts?limit=50${after ? `&after=${encodeURIComponent(after)}` : ''}`),
+  alert: (id: string) => ask<WireAlert>(`/v1/alerts/${encodeURIComponent(id)}`),
+  setStatus: (id: string, status: WireAlert['status'], reason?: string) =>
+    post<WireAlert>(`/v1/alerts/${encodeURIComponent(id)}/status`, { status, ...(reason && { reason }) }),
+  sources: () => ask<SourcesOutput>('/v1/sources'),
+  rules: () => ask<RulesOutput>('/v1/rules'),
+}

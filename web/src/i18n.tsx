@@ -1,0 +1,187 @@
+// English and Korean. A key missing in one language does not compile.
+
+import { createContext, type ReactNode, useContext, useState } from 'react'
+
+const en = {
+  search: 'Search',
+  tail: 'Live tail',
+  alerts: 'Alerts',
+  sources: 'Sources',
+  rules: 'Rules',
+  signOut: 'Sign out',
+  signIn: 'Sign in',
+  signInHow:
+    'Open the one-time link that the node printed when it started. It works once; restart the node for a new one.',
+  signingIn: 'Signing in …',
+  queryHint: 'user.name:root and not source.ip:10.0.0.0/8',
+  run: 'Run',
+  last: 'Last',
+  from: 'From',
+  to: 'to',
+  events: 'events',
+  noEvents: 'Nothing matches in this time range.',
+  noEventsHint: 'Widen the range or loosen the query.',
+  more: 'Show more',
+  table: 'Table',
+  json: 'JSON',
+  raw: 'Raw line',
+  around: 'Surrounding events',
+  filterFor: 'Only this',
+  filterOut: 'Without this',
+  fields: 'Fields',
+  top: 'Most frequent values',
+  missing: 'without this field',
+  follow: 'Follow',
+  pause: 'Pause',
+  resume: 'Continue',
+  clear: 'Clear',
+  waiting: 'Waiting for matching events …',
+  buffered: 'arrived while paused',
+  skipped: 'matched but were left out (too many for this reader)',
+  reconnecting: 'Connection lost; trying again, without a gap',
+  noAlerts: 'No alerts.',
+  level: 'Level',
+  title: 'Title',
+  when: 'When',
+  count: 'Events',
+  who: 'Who and where',
+  status: 'Status',
+  open: 'Open',
+  acknowledged: 'Acknowledged',
+  closed: 'Closed',
+  acknowledge: 'Acknowledge',
+  close: 'Close',
+  reopen: 'Reopen',
+  why: 'Why it fired',
+  causing: 'Events that caused it',
+  history: 'History',
+  falsePositives: 'Known false positives',
+  withdrawn: 'Withdrawn: late events showed it was none',
+  back: 'All alerts',
+  source: 'Source',
+  where: 'Where',
+  received: 'Received',
+  stored: 'Stored',
+  unparsed: 'Kept unparsed',
+  duplicates: 'Duplicates',
+  inFlight: 'In flight',
+  refused: 'Refused',
+  lastSeen: 'Last seen',
+  adds: 'received = stored + kept unparsed + duplicates + in flight',
+  addsUp: 'adds up',
+  doesNotAdd: 'does not add up',
+  never: 'never',
+  matches: 'Matches',
+  kind: 'Kind',
+  ruleRefused: 'Refused rules',
+  language: '한국어',
+  scheme: 'Dark or light',
+  took: 'ms',
+  loading: 'Loading …',
+} as const
+
+type Key = keyof typeof en
+
+const ko: Record<Key, string> = {
+  search: '검색',
+  tail: '실시간',
+  alerts: '경보',
+  sources: '수집원',
+  rules: '규칙',
+  signOut: '로그아웃',
+  signIn: '로그인',
+  signInHow:
+    '노드가 시작할 때 출력한 일회용 링크를 여십시오. 한 번만 쓸 수 있으며, 새 링크는 노드를 다시 시작하면 나옵니다.',
+  signingIn: '로그인하는 중 …',
+  queryHint: 'user.name:root and not source.ip:10.0.0.0/8',
+  run: '실행',
+  last: '최근',
+  from: '시작',
+  to: '~',
+  events: '건',
+  noEvents: '이 기간에 일치하는 이벤트가 없습니다.',
+  noEventsHint: '기간을 넓히거나 조건을 줄여 보십시오.',
+  more: '더 보기',
+  table: '표',
+  json: 'JSON',
+  raw: '원본',
+  around: '앞뒤 이벤트',
+  filterFor: '이 값만',
+  filterOut: '이 값 제외',
+  fields: '필드',
+  top: '가장 많은 값',
+  missing: '이 필드가 없는 이벤트',
+  follow: '따라가기',
+  pause: '일시정지',
+  resume: '계속',
+  clear: '지우기',
+  waiting: '일치하는 이벤트를 기다리는 중 …',
+  buffered: '일시정지 중 도착',
+  skipped: '일치했으나 너무 많아 생략됨',
+  reconnecting: '연결이 끊겨 빠짐없이 다시 잇는 중',
+  noAlerts: '경보가 없습니다.',
+  level: '등급',
+  title: '제목',
+  when: '시각',
+  count: '이벤트',
+  who: '대상',
+  status: '상태',
+  open: '열림',
+  acknowledged: '확인됨',
+  closed: '닫힘',
+  acknowledge: '확인',
+  close: '닫기',
+  reopen: '다시 열기',
+  why: '발생 이유',
+  causing: '원인 이벤트',
+  history: '이력',
+  falsePositives: '알려진 오탐',
+  withdrawn: '철회됨: 늦게 온 이벤트로 경보가 아님이 드러남',
+  back: '모든 경보',
+  source: '수집원',
+  where: '위치',
+  received: '수신',
+  stored: '저장',
+  unparsed: '미해석 보관',
+  duplicates: '중복',
+  inFlight: '처리 중',
+  refused: '거부',
+  lastSeen: '마지막 수신',
+  adds: '수신 = 저장 + 미해석 보관 + 중복 + 처리 중',
+  addsUp: '일치',
+  doesNotAdd: '불일치',
+  never: '없음',
+  matches: '일치 수',
+  kind: '종류',
+  ruleRefused: '거부된 규칙',
+  language: 'English',
+  scheme: '어둡게 또는 밝게',
+  took: 'ms',
+  loading: '불러오는 중 …',
+}
+
+const catalogues = { en, ko }
+type Language = keyof typeof catalogues
+
+const Context = createContext<{ t: (key: Key) => string; language: Language; toggle: () => void }>({
+  t: (key) => en[key],
+  language: 'en',
+  toggle: () => undefined,
+})
+
+export function LanguageProvider({ children }: { children: ReactNode }) {
+  const [language, setLanguage] = useState<Language>(() => {
+    const chosen = localStorage.getItem('language')
+    if (chosen === 'en' || chosen === 'ko') return chosen
+    return navigator.language.startsWith('ko') ? 'ko' : 'en'
+  })
+  document.documentElement.lang = language
+  const toggle = () => {
+    const next = language === 'en' ? 'ko' : 'en'
+    localStorage.setItem('language', next)
+    setLanguage(next)
+  }
+  return <Context value={{ t: (key) => catalogues[language][key], language, toggle }}>{children}</Context>
+}
+
+export const useText = () => useContext(Context)
