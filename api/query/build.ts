@@ -22,8 +22,19 @@ function join(kind: 'and' | 'or', filters: readonly Filter[]): Filter {
 
 /** The field names a filter looks at, each once. Bare words look at `message` and `event.original`: not listed. */
 export function fieldsOf(filter: Filter, into = new Set<string>()): Set<string> {
-  if (filter.kind === 'and' || filter.kind === 'or') for (const child of filter.of) fieldsOf(child, into)
-  else if (filter.kind === 'not') fieldsOf(filter.of, into)
-  else if (filter.kind !== 'all' && filter.kind !== 'text') into.add(filter.field)
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      for (const child of filter.of) fieldsOf(child, into)
+      break
+    case 'not':
+      fieldsOf(filter.of, into)
+      break
+    case 'all':
+    case 'text':
+      break
+    default:
+      into.add(filter.field)
+  }
   return into
 }

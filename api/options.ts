@@ -1,0 +1,94 @@
+// What the composition root gives the server, and what routes see of it.
+
+import type { FastifyInstance } from 'fastify'
+import type { RulesOutput, WireAlert, WireSource } from '../core/api.ts'
+import type { Counters } from '../core/counters.ts'
+import type { Documents } from '../core/documents.ts'
+import type { EventStore } from '../core/store.ts'
+import type { Audit } from './audit.ts'
+
+/** The part of the alert book (store/documents/alert-book.ts) that the API reads and triages. */
+export interface AlertDesk {
+  list(options: {
+    limit?: number
+    after?: string
+    status?: WireAlert['status']
+  }): Promise<{ alerts: WireAlert[]; after?: string }>
+  get(id: string): Promise<WireAlert | undefined>
+  setStatus(id: string, status: WireAlert['status'], who: string, nowMs: number, reason?: string): Promise<WireAlert>
+}
+
+export interface ServerOptions {
+  readonly store: EventStore
+  readonly documents: Documents
+  readonly alerts: AlertDesk
+  readonly counters: Counters
+  readonly sources: () => WireSource[]
+  readonly rules: () => RulesOutput
+  readonly now: () => number
+  readonly version: string
+  /** The built UI (`web/dist`); a page that says how to build it stands in when the folder is missing. */
+  readonly webDir: string
+  readonly host: string
+  /** 0 lets the system choose. */
+  readonly port: number
+  /** Host names, without port, that browsers and senders may use beside localhost: others are refused (DNS rebinding). */
+  readonly names?: readonly string[]
+  /** Serves HTTPS, with `__Host-` cookies and HSTS. */
+  readonly tls?: { readonly key: string; readonly cert: string }
+  /** Bearer token of the command line. */
+  readonly cliToken?: string
+  /** Bearer token for /metrics from other machines. */
+  readonly metricsToken?: string
+  /** For /readyz. */
+  readonly ready?: () => boolean
+  /** Inputs that speak HTTP. They get the host check, problem answers and timeouts, but no session: they have tokens. */
+  readonly routes?: (app: FastifyInstance) => void | Promise<void>
+  /** Where who-searched-what goes, before the answer does; default: the `audit` collection of `documents`. */
+  readonly audit?: Audit
+  /** Our own log: one line a call, for people. Default stderr. */
+  readonly log?: (message: string) => void
+  readonly limits?: Partial<ServerLimits>
+}
+
+export interface ServerLimits {
+  /** A session ends this long after its last request, in ms. */
+  readonly sessionIdleMs: number
+  /** A session ends this long after its sign-in, whatever happens. */
+  readonly sessionMaxMs: number
+  readonly signInLinkMs: number
+  /** Sign-in attempts a minute and address. */
+  readonly signInsPerMinute: number
+  /** JSON bodies of /v1; inputs set their own. */
+  readonly bodyBytes: number
+  /** A search that takes longer is cancelled. */
+  readonly searchMs: number
+  readonly maxTails: number
+  readonly tailPingMs: number
+  /** A tail whose client reads nothing for so long is closed; it can resume. */
+  readonly tailStallMs: number
+  /** Hits and bytes that wait for a slow tail; older ones are left out and counted. */
+  readonly tailHits: number
+  readonly tailBytes: number
+}
+
+export const defaultLimits: ServerLimits = {
+  sessionIdleMs: 24 * 3_600_000,
+  sessionMaxMs: 7 * 24 * 3_600_000,
+  signInLinkMs: 30 * 60_000,
+  signInsPerMinute: 10,
+  bodyBytes: 64 * 1024,
+  searchMs: 30_000,
+  maxTails: 100,
+  tailPingMs: 15_000,
+  tailStallMs: 60_000,
+  tailHits: 500,
+  tailBytes: 2 * 1024 * 1024,
+}
+
+/** What every route file gets. */
+export interface RouteContext extends Omit<ServerOptions, 'limits' | 'audit' | 'log'> {
+  readonly limits: ServerLimits
+  readonly audit: Audit
+  readonly log: (message: string) => void
+}

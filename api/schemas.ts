@@ -1,0 +1,60 @@
+// The shapes of requests (core/api.ts) as schemas: they validate, give types and become the OpenAPI page. Unknown keys are
+// refused: a misspelt `limt` that does nothing would be a silent failure.
+
+import Type from 'typebox'
+
+const strict = { additionalProperties: false } as const
+
+const Query = Type.String({ maxLength: 8192, description: 'The search line; empty matches everything.' })
+const Time = Type.String({ maxLength: 64, description: '2026-11-22T10:00:00Z, now, now-15m, 15m (= now-15m), today.' })
+const range = {
+  query: Type.Optional(Query),
+  since: Type.Optional(Type.String({ ...Time, default: 'now-15m' })),
+  until: Type.Optional(Type.String({ ...Time, default: 'now' })),
+}
+const Field = Type.String({ minLength: 1, maxLength: 256, description: 'Dotted ECS name.' })
+const Id = Type.String({ minLength: 1, maxLength: 200 })
+/** A count in the query string: text there, so a pattern and not a number. */
+const Count = (description: string) => Type.String({ pattern: '^[0-9]{1,4}$', description })
+const Status = Type.Union([Type.Literal('open'), Type.Literal('acknowledged'), Type.Literal('closed')])
+
+export const RangeBody = Type.Object(range, strict)
+export const SearchBody = Type.Object(
+  {
+    ...range,
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Default 100.' })),
+    cursor: Type.Optional(Type.String({ maxLength: 4096 })),
+    order: Type.Optional(Type.Union([Type.Literal('desc'), Type.Literal('asc')])),
+  },
+  strict,
+)
+export const HistogramBody = Type.Object(
+  { ...range, bars: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })), by: Type.Optional(Field) },
+  strict,
+)
+export const ValuesBody = Type.Object(
+  { ...range, field: Field, size: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })) },
+  strict,
+)
+export const EventParams = Type.Object({ id: Id }, strict)
+export const AroundQuery = Type.Object(
+  { before: Type.Optional(Count('0..200, default 20')), after: Type.Optional(Count('0..200, default 20')) },
+  strict,
+)
+export const TailQuery = Type.Object(
+  { query: Type.Optional(Query), resume: Type.Optional(Type.String({ maxLength: 4096 })) },
+  strict,
+)
+export const AlertsQuery = Type.Object(
+  {
+    limit: Type.Optional(Count('1..500, default 50')),
+    after: Type.Optional(Id),
+    status: Type.Optional(Status),
+  },
+  strict,
+)
+export const AlertStatusBody = Type.Object(
+  { status: Status, reason: Type.Optional(Type.String({ maxLength: 2000 })) },
+  strict,
+)
+export const SignInBody = Type.Object({ token: Type.String({ minLength: 1, maxLength: 200 }) }, strict)
