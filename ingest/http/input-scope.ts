@@ -30,7 +30,9 @@ export interface HttpInputOptions extends InputOptions {
 }
 
 /** How long we go on reading (and throwing away) a body we have refused, so that its sender can read why. */
-const LINGER_MS = 10_000
+const LINGER_MS = 5000
+/** The same for who was too slow already. */
+const LINGER_SLOW_MS = 200
 
 /** The source of requests that never got as far as naming one. */
 type RequestSource = { inputSource?: InputSource }
@@ -107,7 +109,7 @@ export class InputScope {
     const meter = (request as RequestSource).inputSource?.meter ?? this.#anonymous
     meter.refused(refusal?.reason ?? 'intake_failed')
     if (!refusal) this.#options.warn?.(`${meter.source}: ${error.stack ?? error.message}`)
-    linger(request)
+    linger(request, refusal?.reason === 'body_timeout' ? LINGER_SLOW_MS : LINGER_MS)
     if (refusal?.retryAfter !== undefined) reply.header('retry-after', String(refusal.retryAfter))
     if (refusal?.status === 401) reply.header('www-authenticate', 'Bearer')
     const problem = refusal?.toProblem() ?? {
@@ -136,10 +138,10 @@ function fromFastify(error: Error): HttpRefusal | undefined {
  * Answering and closing while the body still comes resets the connection, and the sender never reads the answer. So the
  * rest is read and thrown away, for a while.
  */
-function linger(request: FastifyRequest): void {
+function linger(request: FastifyRequest, lingerMs: number): void {
   const { raw } = request
   if (raw.readableEnded || raw.destroyed) return
   raw.on('error', () => {}) // refused and counted already
   raw.resume()
-  setTimeout(() => raw.readableEnded || raw.destroy(), LINGER_MS).unref()
+  setTimeout(() => raw.readableEnded || raw.destroy(), lingerMs).unref()
 }
