@@ -93,7 +93,8 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
     // What understands: workers that parse and detect, one correlator, the book of alerts.
     const rules = loadRules(rulePaths(config.rules))
     for (const { file, line, reason } of rules.refused) say(`rule refused: ${file}${line ? `:${line}` : ''}: ${reason}`)
-    const correlator = createCorrelator(rules, {
+    const correlator = createCorrelator(rules.correlations, {
+      rulesById: new Map([...rules.rules, ...rules.correlations].map((rule) => [rule.id, rule])),
       restore: restored.correlatorState,
       allowedLatenessMs: durationMs(config.lateness),
       counters,

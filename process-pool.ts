@@ -93,9 +93,9 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
         } else finish(mine, answer)
         feed()
       })
-      worker.on('error', (error) => {
+      worker.on('error', (error: unknown) => {
         reject(error)
-        died(mine, worker, error)
+        died(mine, worker, error instanceof Error ? error : new Error(String(error)))
       })
       worker.on('exit', (code) => {
         reject(new Error(`a parse worker ended with code ${code}`))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Accounting } from './accounting.ts'
+import { Accounting, type SourceCounts } from './accounting.ts'
 import type { Bus, Delivery, Position } from './bus.ts'
 import { Counters } from './counters.ts'
 import { PipelineError } from './errors.ts'
@@ -140,8 +140,8 @@ test('what was correlated before a restart is stored again if needed but not cor
 })
 
 test('accounting: a replay after a crash counts nothing twice', () => {
-  const counts = (parsed: number, unparsed = 0) => ({
-    s: { parsed, unparsed: unparsed ? { no_pack: unparsed } : {}, lastSeen: 5 },
+  const counts = (parsed: number, unparsed = 0): Record<string, SourceCounts> => ({
+    s: { parsed, unparsed: unparsed > 0 ? { no_pack: unparsed } : {}, lastSeen: 5 },
   })
   const first = new Accounting(new Map([[0, 0]]))
   first.accepted(new Map([['s', 30]]))
