@@ -4,7 +4,7 @@
 //                                                      -> correlate -> alerts
 //   api <- store, alerts
 //
-// Run by bin/haetae; the command line itself is cli/.
+// `haetae start` (cli/start.ts) runs it.
 
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -331,9 +331,4 @@ function listRules(loaded: ReturnType<typeof loadRules>, matches: ReadonlyMap<st
     rules: [...loaded.rules.map(describeRule('event')), ...loaded.correlations.map(describeRule('correlation'))],
     refused: loaded.refused.map(({ file, line, reason }) => ({ file: line ? `${file}:${line}` : file, reason })),
   }
-}
-
-if (import.meta.main) {
-  const { runCli } = await import('./cli/cli.ts')
-  process.exitCode = await runCli(process.argv.slice(2))
 }

@@ -58,7 +58,7 @@ async function measure(): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'haetae-bench-'))
   const profiles = join(dir, 'profiles')
   mkdirSync(profiles)
-  const main = fileURLToPath(new URL('../main.ts', import.meta.url))
+  const main = fileURLToPath(new URL('../cli/cli.ts', import.meta.url))
   const flags = values.profile ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : []
   const node = spawn(
     process.execPath,

@@ -1,4 +1,4 @@
-// The command line: picks a command, turns errors into words and an exit code.
+// The command line, run by bin/haetae: picks a command, turns errors into words and an exit code.
 // 0 good, 1 found something or failed, 2 usage, 78 bad configuration (sysexits EX_CONFIG).
 
 import { describe, isPipelineError } from '../core/errors.ts'
@@ -69,3 +69,5 @@ async function help(): Promise<number> {
   console.log('Exit codes: 0 good, 1 found something or failed, 2 usage, 78 bad configuration.')
   return 0
 }
+
+if (import.meta.main) process.exitCode = await runCli(process.argv.slice(2))

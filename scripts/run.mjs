@@ -103,7 +103,7 @@ install()
 switch (command) {
   case 'haetae':
     if (rest[0] === 'start') buildWeb(false)
-    become([at('main.ts'), ...rest])
+    become([at('cli/cli.ts'), ...rest])
     break
   case 'node':
     become(rest, { cwd: root })
