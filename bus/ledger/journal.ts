@@ -6,11 +6,11 @@ import { errorCode, type LedgerFile, readSmall, writeAll } from './files.ts'
 
 export class Journal<T> {
   readonly lines: T[]
-  /** Lines that were not JSON; kept in the file, left out here. */
+  /** Lines before the last good one that are not JSON objects; kept in the file, left out here. */
   readonly badLines: number
   readonly #ctx: Context
   readonly #path: string
-  /** Bytes up to the last line end; what follows was cut by a crash and is overwritten. */
+  /** Bytes up to the end of the last good line; what follows was torn by a crash and is overwritten. */
   #bytes: number
   #tail: Promise<unknown> = Promise.resolve()
 
@@ -26,19 +26,24 @@ export class Journal<T> {
     const path = join(ctx.dir, name)
     const bytes = await readSmall(ctx.files, path)
     if (!bytes) return new Journal<T>(ctx, path, [], 0, 0)
-    const end = bytes.lastIndexOf(0x0a) + 1
     const lines: T[] = []
+    let end = 0
     let bad = 0
-    for (const text of bytes.toString('utf8', 0, end).split('\n')) {
-      if (text === '') continue
-      try {
-        const value: unknown = JSON.parse(text)
-        if (value === null || typeof value !== 'object') throw new SyntaxError('not an object')
+    let badSinceGood = 0
+    for (let from = 0; ; ) {
+      const lineEnd = bytes.indexOf(0x0a, from)
+      if (lineEnd < 0) break
+      const value = parseLine(bytes.toString('utf8', from, lineEnd))
+      from = lineEnd + 1
+      if (value === undefined) badSinceGood++
+      else {
         lines.push(value as T)
-      } catch {
-        bad++ // reported through badLines
+        end = from
+        bad += badSinceGood
+        badSinceGood = 0
       }
     }
+    // What is bad at the very end is an append that lost power, maybe with its line end there and its middle not.
     return new Journal(ctx, path, lines, bad, end)
   }
 
@@ -77,5 +82,14 @@ export class Journal<T> {
     this.#bytes += text.length
     this.lines.push(line)
     await at(`${name}.synced`)
+  }
+}
+
+function parseLine(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return value !== null && typeof value === 'object' ? value : undefined
+  } catch {
+    return undefined // counted by the caller
   }
 }

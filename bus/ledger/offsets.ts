@@ -10,13 +10,18 @@ export const GROUPS_FILE = 'groups.json'
 export class Offsets {
   readonly #ctx: Context
   readonly #groups: Map<string, number>
+  /** As on disk: what a restart begins with, so what retention must respect. */
+  #durable: Map<string, number>
   readonly lost: boolean
+  /** Something in #groups is not on disk: never written, or its write failed. */
+  #dirty = false
   #writing: Promise<void> | undefined
   #waiting: Promise<void> | undefined
 
   private constructor(ctx: Context, groups: Map<string, number>, lost: boolean) {
     this.#ctx = ctx
     this.#groups = groups
+    this.#durable = new Map(groups)
     this.lost = lost
   }
 
@@ -35,10 +40,10 @@ export class Offsets {
     return this.#groups.entries()
   }
 
-  /** The lowest offset a group still needs; Infinity without groups. */
+  /** The lowest offset a group still needs, after a crash too; Infinity without groups. */
   lowest(): number {
     let lowest = Number.POSITIVE_INFINITY
-    for (const offset of this.#groups.values()) lowest = Math.min(lowest, offset)
+    for (const offset of this.#durable.values()) lowest = Math.min(lowest, offset)
     return lowest
   }
 
@@ -51,13 +56,16 @@ export class Offsets {
   /** Only forward: commits may overtake each other. Durable when it resolves. @throws BUS_FULL */
   async commit(group: string, offset: number): Promise<void> {
     const had = this.#groups.get(group)
-    if (had === undefined || offset > had) this.#groups.set(group, offset)
-    else if (!this.#writing) return // durable already
-    await this.#save()
+    if (had === undefined || offset > had) {
+      this.#groups.set(group, offset)
+      this.#dirty = true
+    }
+    if (this.#dirty || this.#writing) await this.#save()
   }
 
   async forget(group: string): Promise<void> {
-    if (this.#groups.delete(group)) await this.#save()
+    if (this.#groups.delete(group)) this.#dirty = true
+    if (this.#dirty || this.#writing) await this.#save()
   }
 
   async settled(): Promise<void> {
@@ -82,12 +90,16 @@ export class Offsets {
   }
 
   async #write(): Promise<void> {
-    const groups = JSON.stringify([...this.#groups])
+    this.#dirty = false
+    const written = new Map(this.#groups)
+    const groups = JSON.stringify([...written])
     const bytes = Buffer.from(JSON.stringify({ version: 1, crc: crc32(groups), groups }))
     try {
       await replaceFile(this.#ctx.files, this.#ctx.dir, GROUPS_FILE, bytes, this.#ctx.at)
+      this.#durable = written
       this.#ctx.counters.add('bus_fsync_total', 2)
     } catch (error) {
+      this.#dirty = true
       this.#ctx.counters.add('bus_write_failures_total', 1, { reason: errorCode(error) })
       throw new PipelineError('BUS_FULL', { path: this.#ctx.root, problem: errorCode(error) }, { cause: error })
     }

@@ -80,7 +80,7 @@ export class Retention {
   // The stub first: after a crash in between, the next open finishes the deletion. The other way round the chain would
   // end in nothing.
   async #delete(segment: Segment, following: Segment): Promise<void> {
-    const ends = await readChainEnds(this.#ctx, segment)
+    const ends = await readChainEnds(this.#ctx, segment, following.first)
     const stub: DeletedStub = {
       first: segment.first,
       next: ends.next ?? segment.end ?? following.first,
@@ -103,10 +103,14 @@ export class Retention {
   }
 }
 
-/** Chain values before and after a segment's batches, by headers alone. */
+/**
+ * Chain values before and after a segment's batches, by headers alone.
+ * @param limit frames at or beyond belong to a write that was refused: the next segment holds what was accepted
+ */
 async function readChainEnds(
   ctx: Context,
   segment: Segment,
+  limit: number,
 ): Promise<{ before?: Buffer; after?: Buffer; next?: number }> {
   try {
     const file = await ctx.files.open(segment.path, 'read')
@@ -120,7 +124,7 @@ async function readChainEnds(
         if (!item) break
         if (item.kind === 'damage') continue
         if (item.position === 0) before = item.header.chain
-        if (item.header.first + item.header.count > (segment.end ?? Number.POSITIVE_INFINITY)) continue
+        if (item.header.first + item.header.count > limit) continue
         after = item.header.chain
         if (isBatch(item.header)) next = item.header.first + item.header.count
       }
