@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest'
+import type { AlertChange, RuleMatch } from '../../core/detect.ts'
+import { type EcsEvent, getPath, type Scalar } from '../../core/event.ts'
+import { createCorrelator } from '../correlator.ts'
+import { loadRules } from '../sigma/load.ts'
+import { factsOf, matchLogsource } from '../sigma/logsource.ts'
+import { matchesNaively } from '../sigma/naive.ts'
+import type { SigmaRule } from '../sigma/types.ts'
+import { type RuleTest, readRuleFolder } from './rule-tests.ts'
+
+const folder = import.meta.dirname
+const loaded = loadRules([folder])
+const documents = readRuleFolder(folder)
+const rulesById = new Map(loaded.rules.map((rule) => [rule.id, rule]))
+const matchers = new Map(loaded.rules.map((rule) => [rule.id, matchLogsource(rule.logsource)]))
+const START = Date.UTC(2026, 10, 22, 10)
+
+/** Raw lines wait for the parser of the stage before: this folder may not import it. */
+const parsable = (one: RuleTest) => one.events.every(({ raw }) => raw === undefined)
+
+function matchOf(rule: SigmaRule, event: EcsEvent, id: string, timestamp: number): RuleMatch {
+  const fields: Record<string, Scalar | Scalar[]> = {}
+  for (const name of rule.fieldsForCorrelations) {
+    const value = getPath(event, name)
+    if (value !== undefined && value !== null) fields[name] = value as Scalar | Scalar[]
+  }
+  const match = { ruleId: rule.id, ruleVersion: rule.version, eventId: id, timestamp, partition: 0, offset: 0 }
+  return { ...match, why: [], fields, entities: {} }
+}
+
+/** Ids of the rules and correlations that alert on these events. */
+function alertsOn(one: RuleTest): Set<string> {
+  const correlator = createCorrelator(loaded.correlations, { rulesById })
+  const changes: AlertChange[] = []
+  one.events.forEach(({ event, atMs }, i) => {
+    if (!event) return
+    const facts = factsOf(event)
+    const matches = loaded.rules
+      .filter((rule) => matchers.get(rule.id)?.check(facts) && matchesNaively(rule, event))
+      .map((rule) => matchOf(rule, event, `e${i}`, START + atMs))
+    changes.push(...correlator.push(matches, START + atMs))
+  })
+  changes.push(...correlator.finish())
+  return new Set(changes.filter(({ state }) => state !== 'withdrawn').map(({ alert }) => alert.ruleId))
+}
+
+test('every rule file loads without a word', () => {
+  expect(loaded.refused).toEqual([])
+  expect(loaded.notes).toEqual([])
+})
+
+test('every rule that alerts carries a case that it sees, one that it leaves alone, and the controls it serves', () => {
+  const alerting = new Set([...loaded.rules, ...loaded.correlations].filter((one) => one.alerts).map(({ id }) => id))
+  for (const { id, title, tests, controls } of documents) {
+    if (!alerting.has(id)) continue
+    expect(tests.map(({ match }) => match).sort(), title).toEqual(expect.arrayContaining([false, true]))
+    expect(controls.length, title).toBeGreaterThan(0)
+  }
+})
+
+test('ids are UUIDs of their own and every alerting rule says what may look like it', () => {
+  const ids = documents.map(({ id }) => id)
+  expect(new Set(ids).size).toBe(ids.length)
+  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  for (const rule of [...loaded.rules, ...loaded.correlations].filter((one) => one.alerts)) {
+    expect(rule.falsePositives.length, rule.title).toBeGreaterThan(0)
+    expect(rule.description.length, rule.title).toBeGreaterThan(20)
+  }
+})
+
+for (const { file, id, title, tests } of documents)
+  for (const one of tests)
+    test.skipIf(!parsable(one))(`${file}: ${title}: ${one.name}`, () => {
+      expect(alertsOn(one).has(id)).toBe(one.match)
+    })
