@@ -3,9 +3,9 @@
 // Atomic groups and possessive repetitions become (?=(...))\n unless what follows shows that giving back a character
 // could never help: then they are dropped, which is faster and equal.
 
-import { type CharSet, overlaps, setSource, union } from './charset.ts'
+import { type CharSet, isSubset, overlaps, setSource, union } from './charset.ts'
 import { first } from './first.ts'
-import { asRun, bare, type Node } from './ir.ts'
+import { asRun, bare, hasBackReference, type Node } from './ir.ts'
 
 /**
  * A repeated part with captures in it. JavaScript forgets a capture when the next turn of its loop does not set it,
@@ -46,9 +46,9 @@ export interface EmitOptions {
 
 export function emit(tree: Node, options: EmitOptions): Emitted {
   const e = new Emitter(options)
-  let source = e.node(tree, undefined, false)
-  if (options.anchored === 'none') source = e.hasBackReference ? source : searchGuard(tree) + source
-  else source = `^(?:${source})${options.anchored === 'both' ? '$' : ''}`
+  const guarded = options.anchored === 'none' && !hasBackReference(tree) ? guardStart(tree) : tree
+  let source = e.node(guarded, undefined, false)
+  if (options.anchored !== 'none') source = `^(?:${source})${options.anchored === 'both' ? '$' : ''}`
   return {
     source,
     groupOfSlot: e.groupOfSlot,
@@ -61,19 +61,43 @@ export function emit(tree: Node, options: EmitOptions): Emitted {
 
 /**
  * An expression that begins with S+ and fails at some place fails one character later in the same run too: everything
- * the later start could reach, the earlier one has tried. So searching begins at the first character of a run only,
- * which makes the search linear instead of quadratic.
+ * the later start could reach, the earlier one has tried. So the search begins at the first character of a run only,
+ * which makes it linear instead of quadratic. The same holds for each branch of a leading choice, for A?S+ where A is
+ * left out, and for AS+ where A is part of S.
  */
-function searchGuard(tree: Node): string {
-  const run = leadingRun(tree)
-  return run ? `(?<!${setSource(run)})` : ''
+function guardStart(node: Node): Node {
+  switch (node.t) {
+    case 'cap':
+    case 'ref':
+      return { ...node, body: guardStart(node.body) }
+    case 'alt':
+      return { t: 'alt', items: node.items.map(guardStart) }
+    case 'rep': {
+      const run = asRun(node)
+      return run && node.kind !== 'possessive' ? { t: 'seq', items: [notAfter(run.set), node] } : node
+    }
+    case 'seq':
+      return { t: 'seq', items: guardSequence(node.items) }
+    default:
+      return node
+  }
 }
 
-function leadingRun(node: Node): CharSet | undefined {
-  const n = bare(node)
-  if (n.t === 'seq') return n.items.length > 0 ? leadingRun(n.items[0]!) : undefined
-  const run = asRun(n)
-  return n.t === 'rep' && n.kind !== 'possessive' ? run?.set : undefined
+function guardSequence(items: readonly Node[]): Node[] {
+  const [head, second, ...rest] = items
+  if (!head) return []
+  const run = second && asRun(second)
+  const begin = bare(head)
+  if (run && second && bare(second).t === 'rep') {
+    if (begin.t === 'set' && isSubset(begin.set, run.set)) return [notAfter(begin.set), head, second, ...rest]
+    if (begin.t === 'rep' && begin.min === 0 && begin.max === 1 && begin.kind === 'greedy' && head === begin)
+      return [{ t: 'alt', items: [begin.body, notAfter(run.set)] }, second, ...rest]
+  }
+  return [guardStart(head), ...items.slice(1)]
+}
+
+function notAfter(set: CharSet): Node {
+  return { t: 'look', behind: true, negate: true, body: { t: 'set', set } }
 }
 
 class Emitter {

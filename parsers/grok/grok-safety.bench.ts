@@ -1,4 +1,4 @@
-// Longest time one line may hold the engine, for every standard pattern: run by hand, `node grok-safety.bench.ts [KiB]`.
+// Longest time one line may hold the engine, for every standard pattern: run by hand, `node grok-safety.bench.ts [KiB] [none|start] [NAME]`.
 
 import { performance } from 'node:perf_hooks'
 import { expand } from './expand.ts'
@@ -7,7 +7,8 @@ import { hostileLines } from './hostile.ts'
 
 const LIMIT_MS = 50
 const length = Number(process.argv[2] ?? 64) * 1024
-const only = process.argv[3]
+const anchored = process.argv[3] === 'start' ? 'start' : 'none'
+const only = process.argv[4]
 let lines = 0
 let worstMs = 0
 let over = 0
@@ -16,8 +17,9 @@ for (const ecs of [true, false]) {
   for (const name of patterns.keys()) {
     if (only && name !== only) continue
     const { tree } = expand(`%{${name}}`, patterns, name)
-    const grok = compileGrok(`%{${name}}`, { ecs })
-    for (const line of hostileLines(tree, length)) {
+    const grok = compileGrok(`%{${name}}`, { ecs, anchored })
+    const required = (grok.required[0] ?? []).map((any) => any[0] ?? '')
+    for (const line of hostileLines(tree, length, required)) {
       lines++
       let took = Number.POSITIVE_INFINITY
       // the best of three: a busy machine is not the pattern's fault

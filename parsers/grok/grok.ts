@@ -9,6 +9,7 @@ import { emit } from './emit.ts'
 import { expand, invalid } from './expand.ts'
 import { hasBackReference } from './ir.ts'
 import { type AnyOf, requiredLiterals } from './literals.ts'
+import { findDanger } from './safety.ts'
 import { standardPatterns } from './standard.ts'
 
 export type { GrokGroup } from './assign.ts'
@@ -26,6 +27,8 @@ export interface GrokOptions {
   anchored?: 'start' | 'both' | 'none'
   /** Default true: the first pattern that matches wins. False: every pattern adds its captures. */
   breakOnMatch?: boolean
+  /** Throw GROK_UNSAFE instead of setting `safe` to false. */
+  refuseUnsafe?: boolean
 }
 
 export interface Grok {
@@ -39,7 +42,10 @@ export interface Grok {
   readonly literals: readonly string[]
   /** Per pattern, the sets of which a matching line contains one member each. */
   readonly required: readonly (readonly AnyOf[])[]
+  /** False when the analysis found a way to backtrack without bound: run such a pattern where it can be stopped. */
   readonly safe: boolean
+  /** What the analysis found, per unsafe pattern. */
+  readonly dangers: readonly string[]
   readonly groups: readonly GrokGroup[]
 }
 
@@ -48,7 +54,7 @@ export const MAX_LINE = 64 * 1024
 
 /**
  * Compiles one pattern, or several that are tried in order.
- * @throws GROK_INVALID, GROK_UNKNOWN_PATTERN with place and column
+ * @throws GROK_INVALID, GROK_UNKNOWN_PATTERN with place and column; GROK_UNSAFE when asked to
  */
 export function compileGrok(pattern: string | readonly string[], options: GrokOptions = {}): Grok {
   const sources = typeof pattern === 'string' ? [pattern] : pattern
@@ -63,7 +69,10 @@ export function compileGrok(pattern: string | readonly string[], options: GrokOp
       options.anchored ?? 'none',
     )
   })
-  return new CompiledGrok(one, options.breakOnMatch ?? true)
+  const grok = new CompiledGrok(one, options.breakOnMatch ?? true)
+  if (options.refuseUnsafe && !grok.safe)
+    throw new PipelineError('GROK_UNSAFE', { place: options.place ?? 'grok', problem: grok.dangers.join('; ') })
+  return grok
 }
 
 const merged = new WeakMap<ReadonlyMap<string, string>, Map<boolean, ReadonlyMap<string, string>>>()
@@ -82,6 +91,7 @@ class OnePattern {
   readonly source: string
   readonly required: readonly AnyOf[]
   readonly groups: readonly GrokGroup[]
+  readonly danger: string | undefined
   readonly fresh: (m: RegExpExecArray) => EcsEvent
   readonly into: (m: RegExpExecArray, event: EcsEvent) => void
   readonly #single: RegExp
@@ -106,6 +116,7 @@ class OnePattern {
     this.source = single.source
     this.#single = build(single.source, place)
     this.#multi = single.linewise ? build(emit(tree, { ...options, singleLine: false }).source, place) : undefined
+    this.danger = findDanger(tree)
     this.required = requiredLiterals(tree)
     let group = single.groups
     const groupOfSlot = [...single.groupOfSlot]
@@ -168,7 +179,8 @@ class CompiledGrok implements Grok {
   readonly literals: readonly string[]
   readonly required: readonly (readonly AnyOf[])[]
   readonly groups: readonly GrokGroup[]
-  readonly safe = true
+  readonly safe: boolean
+  readonly dangers: readonly string[]
   readonly #all: readonly OnePattern[]
   readonly #first: boolean
 
@@ -177,6 +189,8 @@ class CompiledGrok implements Grok {
     this.#first = breakOnMatch
     this.source = all.map((one) => one.source).join('\n')
     this.required = all.map((one) => one.required)
+    this.dangers = all.flatMap((one) => (one.danger === undefined ? [] : [one.danger]))
+    this.safe = this.dangers.length === 0
     this.groups = all.flatMap((one) => one.groups)
     const [head, ...rest] = this.required.map((sets) => sets.filter((set) => set.length === 1).map((set) => set[0]!))
     this.literals = (head ?? []).filter((text) => rest.every((texts) => texts.includes(text)))

@@ -31,11 +31,12 @@ export function sample(node: Node, pick: number, repeat: number): string {
 
 /**
  * @param length characters of each line
+ * @param required texts the line must contain to be looked at, put at its end
  * @returns a generator's worth of lines: pumped prefixes, repeated beginnings, runs of single characters
  */
-export function hostileLines(tree: Node, length: number): string[] {
+export function hostileLines(tree: Node, length: number, required: readonly string[] = []): string[] {
   const lines = new Set<string>()
-  const add = (unit: string, lead = '', tail = '\u0001') => {
+  const add = (unit: string, lead = '', tail = `\u0001${required.join('\u0001')}`) => {
     if (unit === '') return
     const room = Math.max(1, length - lead.length - tail.length)
     lines.add(lead + unit.repeat(Math.ceil(room / unit.length)).slice(0, room) + tail)

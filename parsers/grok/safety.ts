@@ -1,0 +1,215 @@
+// Can this pattern backtrack without bound? Looks for two ways to match one text: the source of super-linear time.
+//
+//   nested      a repetition inside a repetition with nothing between its turns:      (a+)*   (\w+\s*)*
+//   ambiguous   a repeated choice whose branches can begin alike:                     (a|ab|b)*
+//   overlap     a run, then another run over some of the same characters that can
+//               be reached without a character outside the first, then something
+//               that may fail:                                                        \S+.*x   .*a.*b
+//
+// It errs on the side of refusing. A choice or run inside an atomic group is never gone back into, so it cannot hurt
+// what follows the group. Repetitions with a maximum up to BOUNDED are taken for finite.
+
+import { anySet, type CharSet, negate as complement, intersect, isSubset, overlaps, union, wordSet } from './charset.ts'
+import { first } from './first.ts'
+import { bare, type Node } from './ir.ts'
+
+/** undefined: no super-linear backtracking found. Otherwise what was found, for people. */
+export type Danger = string | undefined
+
+const BOUNDED = 256
+/** Steps of the whole analysis; past it the pattern counts as unsafe. */
+const MAX_STEPS = 200_000
+
+/** What follows a node: the next node and the rest. */
+interface Rest {
+  readonly node: Node
+  readonly rest: Rest | undefined
+}
+
+export function findDanger(tree: Node): Danger {
+  const analysis = new Analysis()
+  try {
+    analysis.visit(tree, undefined)
+  } catch (error) {
+    if (error instanceof Found) return error.message
+    throw error
+  }
+  return undefined
+}
+
+class Found extends Error {}
+
+class Analysis {
+  #steps = 0
+
+  visit(node: Node, rest: Rest | undefined): void {
+    this.#count()
+    switch (node.t) {
+      case 'seq': {
+        let follow = rest
+        const follows: (Rest | undefined)[] = []
+        for (let i = node.items.length - 1; i >= 0; i--) {
+          follows[i] = follow
+          follow = { node: node.items[i]!, rest: follow }
+        }
+        node.items.forEach((item, i) => {
+          this.visit(item, follows[i])
+        })
+        return
+      }
+      case 'alt':
+        for (const item of node.items) this.visit(item, rest)
+        return
+      case 'cap':
+      case 'ref':
+        this.visit(node.body, rest)
+        return
+      case 'atomic':
+        this.visit(node.body, undefined)
+        return
+      case 'look':
+        this.visit(node.body, undefined)
+        return
+      case 'rep':
+        this.#repetition(node, rest)
+        return
+      default:
+    }
+  }
+
+  #repetition(node: Node & { t: 'rep' }, rest: Rest | undefined): void {
+    const endless = node.max > BOUNDED
+    const after = node.kind === 'possessive' ? undefined : rest
+    if (!endless) {
+      this.visit(node.body, node.max > 1 ? { node: node.body, rest: after } : after)
+      return
+    }
+    const body = bare(node.body)
+    if (body.t === 'alt') this.#choice(body.items)
+    if (body.t !== 'set') this.visit(node.body, { node, rest: after })
+    if (node.kind === 'possessive') return
+    const set = allOf(node.body)
+    if (this.#reaches(after, set, firstOf(node.body), body.t === 'set'))
+      throw new Found(`${describe(node)} is followed by another repetition over the same characters`)
+  }
+
+  #choice(items: readonly Node[]): void {
+    for (let i = 0; i < items.length; i++)
+      for (let j = i + 1; j < items.length; j++) {
+        this.#count()
+        const a = first(items[i]!)
+        const b = first(items[j]!)
+        if (!a || !b || a.empty || b.empty || overlaps(a.set, b.set))
+          throw new Found('a repeated choice has branches that can begin alike')
+      }
+  }
+
+  /**
+   * Whether a run over `set` can hand characters to a later endless repetition.
+   * @param within characters that may come next without leaving the run: at first those a turn begins with
+   * @param direct nothing was consumed since the run, so what stands here sees a character of the run on both sides
+   *   once the run gives one back
+   */
+  #reaches(at: Rest | undefined, set: CharSet, within: CharSet, direct = false): boolean {
+    this.#count()
+    if (!at) return false
+    const { node, rest } = at
+    switch (node.t) {
+      case 'set':
+        return overlaps(node.set, within) && this.#reaches(rest, set, set)
+      case 'seq': {
+        let follow = rest
+        for (let i = node.items.length - 1; i >= 0; i--) follow = { node: node.items[i]!, rest: follow }
+        return this.#reaches(follow, set, within, direct)
+      }
+      case 'alt':
+        return node.items.some((item) => this.#reaches({ node: item, rest }, set, within, direct))
+      case 'cap':
+      case 'ref':
+      case 'atomic':
+        return this.#reaches({ node: node.body, rest }, set, within, direct)
+      case 'rep': {
+        if (node.max > BOUNDED && overlaps(firstOf(node.body), within) && this.#canFail(rest)) return true
+        if (node.min === 0 && this.#reaches(rest, set, within, direct)) return true
+        return node.max > 0 && node.max <= BOUNDED && this.#reaches({ node: node.body, rest }, set, within)
+          ? true
+          : node.max > BOUNDED && overlaps(firstOf(node.body), within) && this.#reaches(rest, set, within)
+      }
+      case 'look': {
+        if (!node.behind && !node.negate) {
+          const f = first(node.body)
+          if (f && !f.empty && !overlaps(f.set, within)) return false
+        }
+        if (node.negate && !node.behind && bare(node.body).t === 'set') {
+          const not = bare(node.body)
+          const left = not.t === 'set' ? intersect(within, complement(not.set)) : within
+          // the next character is the first one outside: nothing of the run may come next
+          if (left.length === 0) return false
+        }
+        return this.#reaches(rest, set, within, direct)
+      }
+      case 'assert':
+        if (node.kind === 'end') return false
+        if (node.kind === 'word' && direct && isSubset(set, wordSet)) return false
+        return this.#reaches(rest, set, within, direct)
+      case 'back':
+        return true
+    }
+  }
+
+  /** False when nothing after can fail: then no going back happens. */
+  #canFail(at: Rest | undefined): boolean {
+    for (let rest = at; rest; rest = rest.rest) if (!alwaysMatches(rest.node)) return true
+    return false
+  }
+
+  #count(): void {
+    if (++this.#steps > MAX_STEPS) throw new Found('the pattern is too large to analyse')
+  }
+}
+
+function alwaysMatches(node: Node): boolean {
+  switch (node.t) {
+    case 'seq':
+      return node.items.every(alwaysMatches)
+    case 'alt':
+      return node.items.some(alwaysMatches)
+    case 'cap':
+    case 'ref':
+    case 'atomic':
+      return alwaysMatches(node.body)
+    case 'rep':
+      return node.min === 0 || alwaysMatches(node.body)
+    default:
+      return false
+  }
+}
+
+function firstOf(node: Node): CharSet {
+  return first(node)?.set ?? anySet
+}
+
+/** Every character the node can consume. */
+function allOf(node: Node): CharSet {
+  switch (node.t) {
+    case 'set':
+      return node.set
+    case 'seq':
+    case 'alt':
+      return union(...node.items.map(allOf))
+    case 'rep':
+    case 'cap':
+    case 'ref':
+    case 'atomic':
+      return allOf(node.body)
+    case 'back':
+      return anySet
+    default:
+      return []
+  }
+}
+
+function describe(node: Node & { t: 'rep' }): string {
+  const body = bare(node.body)
+  return body.t === 'set' ? 'a run' : 'a repeated group'
+}
