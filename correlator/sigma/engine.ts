@@ -1,13 +1,17 @@
-// The detector: events in, rule matches out.
+// The detector: events in, rule matches out. Rules are planned once; programs, one for each kind of event, are made when
+// the first such event comes.
 
 import type { Detector, Reason, RuleMatch } from '../../core/detect.ts'
 import type { EcsEvent, Scalar } from '../../core/event.ts'
-import { collectValues, type FieldValue, type Source } from './event-access.ts'
-import { type FieldTable, sourcesOf } from './fields/index.ts'
-import { factsOf, matchLogsource } from './logsource.ts'
-import { entitiesOf, foldValues } from './match.ts'
-import { matchesNaively } from './naive.ts'
-import type { LoadedRules, SigmaRule } from './types.ts'
+import { parseSource } from './event-access.ts'
+import { type Explanation, explainNode } from './explain.ts'
+import { type FieldTable, placesOf } from './fields/index.ts'
+import { type Facts, factsKey, factsOf, matchLogsource } from './logsource.ts'
+import { collectReasons, entitiesOf, foldValues } from './match.ts'
+import { type NodeBuilder, type PlanAtom, planAtom, planExpr } from './plan.ts'
+import { Memo, type PlannedRule, Program } from './program.ts'
+import { EventView, SlotTable } from './slots.ts'
+import type { Expr, LoadedRules, Logsource, SigmaRule } from './types.ts'
 
 export interface DetectorOptions {
   /** Field tables of the installation; looked at before our own. */
@@ -22,44 +26,152 @@ export interface DetectorOptions {
 export interface SigmaDetector extends Detector {
   /** Rules that can match: those that wait for a placeholder list are not in it. */
   readonly ruleIds: readonly string[]
+  /** What decided: every atom of the rule with its values and whether it held. Undefined for an unknown rule. */
+  explain(event: EcsEvent, ruleId: string): Explanation | undefined
+  /** For measuring: rules that were evaluated for the last event, of those of its logsource. */
+  readonly lastCandidates: number
 }
+
+/** Programs and facts are kept for as many kinds of events; beyond, they are forgotten and made again. */
+const maxCached = 4096
 
 export function compileDetector(loaded: LoadedRules, options: DetectorOptions = {}): SigmaDetector {
-  const extra = options.fieldMap ?? []
-  const ready = loaded.rules.filter((rule) => rule.needsPlaceholders.length === 0)
-  const checks = ready.map((rule) => (options.logsource === 'open' ? () => true : matchLogsource(rule.logsource).check))
-  return {
-    ruleIds: ready.map((rule) => rule.id),
-    detect(event, eventId, timestamp, partition, offset) {
-      const facts = factsOf(event)
-      const out: RuleMatch[] = []
-      ready.forEach((rule, i) => {
-        if (!checks[i]?.(facts) || !matchesNaively(rule, event, extra)) return
-        const why: Reason[] = []
-        out.push({
-          ruleId: rule.id,
-          ruleVersion: rule.version,
-          eventId,
-          timestamp,
-          partition,
-          offset,
-          why,
-          fields: fieldsFor(rule, event, (field) => sourcesOf(rule.logsource, field, extra)),
-          entities: entitiesOf(event),
-        })
-      })
-      return out
-    },
+  return new IndexedDetector(loaded, options)
+}
+
+interface Planned {
+  readonly rule: SigmaRule
+  readonly expr: Expr
+  readonly fields: readonly { readonly name: string; readonly slot: number }[]
+  readonly logsource: number
+}
+
+class IndexedDetector implements SigmaDetector {
+  readonly ruleIds: readonly string[]
+  lastCandidates = 0
+  readonly #rules: Planned[] = []
+  readonly #planned: PlannedRule[] = []
+  readonly #byId = new Map<string, number>()
+  /** Places of atoms of one rule's expression, for reasons. */
+  readonly #slotOf: (logsource: Logsource, field: string) => number
+  readonly #checks: ((facts: Facts) => boolean)[] = []
+  readonly #view: EventView
+  readonly #memo: Memo
+  readonly #byFacts = new Map<string, Program | undefined>()
+  readonly #byLogsources = new Map<string, Program | undefined>()
+  readonly #open: boolean
+  readonly #out: number[] = []
+  readonly #atomOf: (logsource: Logsource, atom: Expr & { kind: 'atom' }) => PlanAtom
+
+  constructor(loaded: LoadedRules, options: DetectorOptions) {
+    this.#open = options.logsource === 'open'
+    const extra = options.fieldMap ?? []
+    const table = new SlotTable()
+    const slots = new Map<string, number>()
+    this.#slotOf = (logsource, field) => {
+      const key = `${logsourceKey(logsource)}\u0000${field}`
+      let slot = slots.get(key)
+      if (slot === undefined) {
+        slot = table.slotOf(field === '' ? undefined : placesOf(logsource, field, extra).map(parseSource))
+        slots.set(key, slot)
+      }
+      return slot
+    }
+    const atoms = new Map<string, PlanAtom>()
+    this.#atomOf = (logsource, atom) => {
+      const slot = this.#slotOf(logsource, atom.field)
+      const other = atom.test.kind === 'fieldref' ? this.#slotOf(logsource, atom.test.field) : -1
+      const key = `${slot} ${other} ${JSON.stringify(atom.test)}`
+      let planned = atoms.get(key)
+      if (planned === undefined) {
+        planned = planAtom(atoms.size, slot, other, atom)
+        atoms.set(key, planned)
+      }
+      return planned
+    }
+
+    let lists = 0
+    const logsources = new Map<string, number>()
+    for (const rule of loaded.rules) {
+      if (rule.needsPlaceholders.length > 0) continue
+      const key = logsourceKey(rule.logsource)
+      let logsource = logsources.get(key)
+      if (logsource === undefined) {
+        logsource = logsources.size
+        logsources.set(key, logsource)
+        this.#checks.push(matchLogsource(rule.logsource).check)
+      }
+      const builder: NodeBuilder = { atom: (atom) => this.#atomOf(rule.logsource, atom), nextListId: () => lists++ }
+      const number = this.#rules.length
+      const node = planExpr(rule.expr, builder)
+      const fields = rule.fieldsForCorrelations.map((name) => ({ name, slot: this.#slotOf(rule.logsource, name) }))
+      this.#rules.push({ rule, expr: rule.expr, fields, logsource })
+      this.#planned.push({ number, node })
+      this.#byId.set(rule.id, number)
+    }
+    this.ruleIds = this.#rules.map(({ rule }) => rule.id)
+    this.#view = new EventView(table)
+    this.#memo = new Memo(atoms.size, lists)
+  }
+
+  detect(event: EcsEvent, eventId: string, timestamp: number, partition: number, offset: number): RuleMatch[] {
+    const program = this.#programFor(event)
+    if (program === undefined) return []
+    this.#begin(event)
+    const out = this.#out
+    out.length = 0
+    program.run(this.#view, out)
+    this.lastCandidates = program.candidateCount
+    if (out.length === 0) return []
+    const entities = entitiesOf(event)
+    return out.map((number) => {
+      const { rule, expr, fields } = this.#rules[number] as Planned
+      const why: Reason[] = []
+      collectReasons(expr, (atom) => this.#atomOf(rule.logsource, atom), this.#view, this.#memo, why)
+      const values: Record<string, Scalar | Scalar[]> = {}
+      for (const { name, slot } of fields) {
+        const folded = foldValues(this.#view.values(slot))
+        if (folded !== undefined) values[name] = folded
+      }
+      const { id: ruleId, version: ruleVersion } = rule
+      return { ruleId, ruleVersion, eventId, timestamp, partition, offset, why, fields: values, entities }
+    })
+  }
+
+  explain(event: EcsEvent, ruleId: string): Explanation | undefined {
+    const number = this.#byId.get(ruleId)
+    if (number === undefined) return undefined
+    const { rule, expr, logsource } = this.#rules[number] as Planned
+    this.#begin(event)
+    const ofLogsource = this.#open || (this.#checks[logsource]?.(factsOf(event)) ?? false)
+    return explainNode(rule, expr, ofLogsource, (atom) => this.#atomOf(rule.logsource, atom), this.#view, this.#memo)
+  }
+
+  #begin(event: EcsEvent): void {
+    const before = this.#view.stamp
+    this.#view.open(event)
+    if (this.#view.stamp > before) return
+    this.#memo.clear()
+    for (const program of this.#byLogsources.values()) program?.resetStamps()
+  }
+
+  #programFor(event: EcsEvent): Program | undefined {
+    const facts = this.#open ? undefined : factsOf(event)
+    const key = facts ? factsKey(facts) : ''
+    if (this.#byFacts.has(key)) return this.#byFacts.get(key)
+    const checks = this.#checks.map((check) => facts === undefined || check(facts))
+    const logsources = checks.flatMap((held, i) => (held ? [i] : [])).join(' ')
+    if (!this.#byLogsources.has(logsources)) {
+      const rules = this.#planned.filter(({ number }) => checks[this.#rules[number]?.logsource as number])
+      if (this.#byLogsources.size >= maxCached) this.#byLogsources.clear()
+      this.#byLogsources.set(logsources, rules.length > 0 ? new Program(rules, this.#memo) : undefined)
+    }
+    const program = this.#byLogsources.get(logsources)
+    if (this.#byFacts.size >= maxCached) this.#byFacts.clear()
+    this.#byFacts.set(key, program)
+    return program
   }
 }
 
-function fieldsFor(rule: SigmaRule, event: EcsEvent, sources: (field: string) => Source[]): RuleMatch['fields'] {
-  const out: Record<string, Scalar | Scalar[]> = {}
-  for (const field of rule.fieldsForCorrelations) {
-    const values: FieldValue[] = []
-    collectValues(event, sources(field), values)
-    const folded = foldValues(values)
-    if (folded !== undefined) out[field] = folded
-  }
-  return out
-}
+const logsourceKey = ({ product, category, service }: Logsource): string =>
+  `${product ?? ''}\u0001${category ?? ''}\u0001${service ?? ''}`

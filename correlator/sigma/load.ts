@@ -61,8 +61,8 @@ function readPath(path: string, read: ReadResult, options: LoadOptions, named: b
       return
     }
     if (!isRuleFile(path) && !named) return
-    if (stat.size > maxFileBytes) return refuse(`${stat.size} bytes; a rule file has at most ${maxFileBytes}`)
-    addText(read, readFileSync(path, 'utf8'), path, options)
+    if (stat.size > maxFileBytes) refuse(`${stat.size} bytes; a rule file has at most ${maxFileBytes}`)
+    else addText(read, readFileSync(path, 'utf8'), path, options)
   } catch (error) {
     refuse(error instanceof Error ? error.message : String(error))
   }

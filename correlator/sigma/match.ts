@@ -3,6 +3,10 @@
 import type { Reason } from '../../core/detect.ts'
 import { type EcsEvent, getPath, type Scalar } from '../../core/event.ts'
 import type { FieldValue } from './event-access.ts'
+import type { PlanAtom } from './plan.ts'
+import type { Memo } from './program.ts'
+import type { EventView } from './slots.ts'
+import type { Atom, Expr } from './types.ts'
 
 /** Fields whose values make an alert readable: who, from where, on what. */
 export const entityFields = [
@@ -56,6 +60,44 @@ export function foldValues(values: readonly FieldValue[]): Scalar | Scalar[] | u
 
 const maxReasons = 32
 const maxReasonLength = 512
+
+/**
+ * The atoms that made the expression true, with the value each found. What had to be absent (`not`) gives no reason.
+ * Called for expressions that hold.
+ */
+export function collectReasons(
+  expr: Expr,
+  atomOf: (atom: Atom) => PlanAtom,
+  view: EventView,
+  memo: Memo,
+  out: Reason[],
+): void {
+  if (out.length >= maxReasons) return
+  switch (expr.kind) {
+    case 'not':
+      return
+    case 'and':
+      for (const one of expr.of) collectReasons(one, atomOf, view, memo, out)
+      return
+    case 'or':
+      for (const one of expr.of) if (holds(one, atomOf, view, memo)) collectReasons(one, atomOf, view, memo, out)
+      return
+    case 'atom': {
+      const atom = atomOf(expr)
+      const values = view.values(atom.slot)
+      const value = atom.checkOne ? values.find(atom.checkOne) : values[0]
+      addReason(out, expr.selection, expr.field, value ?? '')
+    }
+  }
+}
+
+function holds(expr: Expr, atomOf: (atom: Atom) => PlanAtom, view: EventView, memo: Memo): boolean {
+  if (expr.kind === 'atom') return memo.atom(atomOf(expr), view)
+  if (expr.kind === 'not') return !holds(expr.of, atomOf, view, memo)
+  return expr.kind === 'and'
+    ? expr.of.every((one) => holds(one, atomOf, view, memo))
+    : expr.of.some((one) => holds(one, atomOf, view, memo))
+}
 
 /** Adds a reason unless it is there or there are enough; long values are cut. */
 export function addReason(reasons: Reason[], selection: string, field: string, value: Scalar): void {

@@ -1,6 +1,9 @@
 // The value modifiers: `field|mod1|mod2: value`. Each turns a value into another (or into several), from left to right.
 
+import { parseCidr } from './ip.ts'
 import { SigmaProblem } from './problem.ts'
+import { Automaton } from './regex/automaton.ts'
+import { parseRegex } from './regex/parse.ts'
 import { dashes, fold, joinParts, parsePattern } from './text.ts'
 import {
   type CompareOp,
@@ -217,6 +220,9 @@ function toExpr(field: string, value: Value, cased: boolean, context: ModifierCo
       if (field === '') throw new SigmaProblem("'fieldref' wants a field")
       return atom({ ...value, cased })
     default:
+      if (value.kind === 'regex') new Automaton(parseRegex(value.source, value.flags)) // throws what is wrong with it
+      if (value.kind === 'cidr' && !parseCidr(value.text))
+        throw new SigmaProblem(`'${value.text}' is no network: address/bits is expected`)
       if (field === '' && value.kind !== 'regex') throw new SigmaProblem(`a keyword cannot be ${describeValue(value)}`)
       return atom(value)
   }

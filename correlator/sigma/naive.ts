@@ -2,10 +2,13 @@
 // engine is tested against it.
 
 import type { EcsEvent } from '../../core/event.ts'
+import { compareNumbers, numberOf } from './compare.ts'
 import { timePart } from './datetime.ts'
 import { collectKeywordTexts, collectValues, type FieldValue } from './event-access.ts'
 import { type FieldTable, sourcesOf } from './fields/index.ts'
 import { inNetwork, parseCidr, parseIp } from './ip.ts'
+import { parseRegex } from './regex/parse.ts'
+import { printRegex } from './regex/print.ts'
 import { fold, matchParts } from './text.ts'
 import type { Atom, Expr, SigmaRule, Test } from './types.ts'
 
@@ -73,7 +76,7 @@ function holdsFor(test: Test, value: string | number | boolean): boolean {
     case 'glob':
       return matchParts(test.parts, test.cased ? text : fold(text))
     case 'regex':
-      return new RegExp(test.source, test.flags).test(text)
+      return new RegExp(printRegex(parseRegex(test.source, test.flags)), 'u').test(text)
     case 'cidr': {
       const network = parseCidr(test.text)
       const address = parseIp(text)
@@ -86,18 +89,4 @@ function holdsFor(test: Test, value: string | number | boolean): boolean {
     default:
       return false
   }
-}
-
-export function compareNumbers(op: 'lt' | 'lte' | 'gt' | 'gte' | 'eq', a: number, b: number): boolean {
-  if (op === 'lt') return a < b
-  if (op === 'lte') return a <= b
-  if (op === 'gt') return a > b
-  return op === 'gte' ? a >= b : a === b
-}
-
-/** Numbers, and texts that are written as decimal ones: Windows events carry all values as text. */
-export function numberOf(value: FieldValue): number | undefined {
-  if (typeof value === 'number') return value
-  if (typeof value !== 'string' || value.length > 40) return undefined
-  return /^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*$/.test(value) ? Number(value) : undefined
 }

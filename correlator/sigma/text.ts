@@ -69,27 +69,37 @@ export function joinParts(parts: readonly Part[]): Part[] {
 export const dashes = '-/–—―'
 
 /** Whether the whole of `text` fits the parts. Time is bounded by text length x pattern length. */
-export function matchParts(parts: readonly Part[], text: string): boolean {
-  // Between two runs lies a piece of fixed length. Leftmost placement of each piece is enough: no backtracking further.
-  const runs: Part[][] = [[]]
+export const matchParts = (parts: readonly Part[], text: string): boolean => compileParts(parts)(text)
+
+/**
+ * Between two runs lies a piece of fixed length. The leftmost place for each piece is enough: what follows has the most
+ * room then, so nothing is ever tried again.
+ */
+export function compileParts(parts: readonly Part[]): (text: string) => boolean {
+  const pieces: Part[][] = [[]]
   for (const part of parts) {
-    if (part === wild.run) runs.push([])
-    else (runs[runs.length - 1] as Part[]).push(part)
+    if (part === wild.run) pieces.push([])
+    else (pieces[pieces.length - 1] as Part[]).push(part)
   }
-  const first = runs[0] as Part[]
-  let at = matchPiece(first, text, 0)
-  if (at < 0) return false
-  if (runs.length === 1) return at === text.length
-  for (let i = 1; i < runs.length - 1; i++) {
-    at = findPiece(runs[i] as Part[], text, at)
-    if (at < 0) return false
+  const first = pieces[0] as Part[]
+  const last = pieces[pieces.length - 1] as Part[]
+  if (pieces.length === 1) return (text) => matchPiece(first, text, 0) === text.length
+  return (text) => {
+    let at = matchPiece(first, text, 0)
+    for (let i = 1; at >= 0 && i < pieces.length - 1; i++) at = findPiece(pieces[i] as Part[], text, at)
+    return at >= 0 && endsWithPiece(last, text, at)
   }
-  const last = runs[runs.length - 1] as Part[]
-  if (last.length === 0) return true
-  if (last.length === 1 && typeof last[0] === 'string')
-    return text.length - last[0].length >= at && text.endsWith(last[0])
-  // A `?` may be one or two UTF-16 units, so the start of the last piece is searched.
-  for (let start = at; start <= text.length; start++) if (matchPiece(last, text, start) === text.length) return true
+}
+
+function endsWithPiece(piece: readonly Part[], text: string, from: number): boolean {
+  // A `?` is one character, which may be two UTF-16 units: the piece takes between `least` and twice that.
+  let [least, most] = [0, 0]
+  for (const part of piece) {
+    least += typeof part === 'string' ? part.length : 1
+    most += typeof part === 'string' ? part.length : 2
+  }
+  for (let at = Math.max(from, text.length - most); at <= text.length - least; at++)
+    if (matchPiece(piece, text, at) === text.length) return true
   return false
 }
 

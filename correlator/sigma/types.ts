@@ -88,7 +88,7 @@ export interface SigmaRule extends Described {
   readonly filters: readonly string[]
 }
 
-/** The specification's types; `absence` is ours: the first rule was seen and the others were not, within the time span. */
+/** The specification's types; `absence` is ours: the first rule matched and the last did not follow within the time span. */
 export const correlationTypes = [
   'event_count',
   'value_count',
