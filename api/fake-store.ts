@@ -69,7 +69,11 @@ export class FakeStore implements EventStore {
       return { total, missing, values: values.slice(0, aggregation.size), tookMs: 0 }
     }
     for (const hit of matching) for (const name of leaves(hit.event)) count(name)
-    return { total, fields: [...counts].map(([name, n]) => ({ name: String(name), type: 'keyword', count: n })), tookMs: 0 }
+    return {
+      total,
+      fields: [...counts].map(([name, n]) => ({ name: String(name), type: 'keyword', count: n })),
+      tookMs: 0,
+    }
   }
 
   async get(id: string): Promise<Hit | undefined> {

@@ -58,7 +58,7 @@ function head(status: number, code: string): Pick<Problem, 'type' | 'title' | 's
 /** The error handler of the server. */
 export function problemHandler(log: (message: string) => void) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
-    if (request.signal.aborted && reply.raw.destroyed) return
+    if (reply.raw.destroyed) return
     const incident = randomUUID().slice(0, 8)
     const problem = toProblem(error, incident)
     if (problem.code === 'INTERNAL') {

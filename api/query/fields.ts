@@ -65,11 +65,11 @@ export function nearestField(name: string, known: Iterable<string>): string | un
   return best
 }
 
-/** `source.ip` and `source.as` are two words, not a slip: parts of up to 3 letters must be equal. */
+/** `process.pid` and `process.uid` are two words, not a slip: two parts of up to 3 letters must be equal. */
 function sharesShortPart(a: string, b: string): boolean {
   const [left, right] = [a.split('.'), b.split('.')]
   if (left.length !== right.length) return false
-  return left.some((part, i) => part !== right[i] && Math.min(part.length, (right[i] as string).length) <= 3)
+  return left.some((part, i) => part !== right[i] && Math.max(part.length, (right[i] as string).length) <= 3)
 }
 
 /** Damerau-Levenshtein (a swap of neighbours is one edit); gives up at `limit`. */

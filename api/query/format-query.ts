@@ -62,7 +62,7 @@ function formatText(words: readonly string[], prefix: boolean): string {
 }
 
 function formatField(name: string): string {
-  return /^[A-Za-z_@][\w.@-]*$/.test(name) && isPlainWord(name) && name !== '_exists_' ? name : quote(name)
+  return /^[A-Za-z_@][\w.@-]+$/.test(name) && isPlainWord(name) && name !== '_exists_' ? name : quote(name)
 }
 
 function formatValue(value: Scalar): string {

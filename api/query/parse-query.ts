@@ -396,13 +396,11 @@ class QueryParser {
 }
 
 /** A colon that is part of a text: `10:22:33`, `http://host`, `fe80::1`, `C:\temp`. */
-function isTextWithColon(line: string, word: Word): boolean {
-  if (word.quoted) return false
-  const rest = line.slice(word.end + 1, word.end + 3)
-  return (
-    /^[\d.[]/.test(word.text) ||
-    rest.startsWith(':') ||
-    rest === '//' ||
-    (word.text.length === 1 && rest.startsWith('\\'))
-  )
+function isTextWithColon(line: string, { text, quoted, end }: Word): boolean {
+  if (quoted) return false
+  const rest = line.slice(end + 1, end + 3)
+  if (/^[\d.[]/.test(text)) return true
+  if (rest === '//') return /^[a-z][a-z\d+-]*$/i.test(text)
+  if (rest.startsWith(':')) return /^[\da-f]{1,4}$/i.test(text)
+  return rest.startsWith('\\') && /^[a-z]$/i.test(text)
 }

@@ -63,14 +63,15 @@ export function wildcardFilter(field: string, word: Word): Filter {
     return refuse(word, `${field} takes no wildcard`, `write a range: ${field}:[low TO high]`)
   }
   if (type === 'keyword') return { kind: 'wildcard', field, pattern }
-  if (/[^\p{L}\p{N}_*?]/u.test(pattern)) {
+  const words = pattern.toLowerCase()
+  if (/[^\p{L}\p{N}_*?]/u.test(words)) {
     return refuse(
       word,
       `a wildcard in ${field} matches one word, and '${cut(word.text)}' is more than that`,
       'put whole words in quotes, or use /a regular expression/',
     )
   }
-  return { kind: 'wildcard', field, pattern: pattern.toLowerCase() }
+  return { kind: 'wildcard', field, pattern: words }
 }
 
 /** @param start 0-based column of the opening slash @throws QUERY_INVALID */

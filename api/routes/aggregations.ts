@@ -1,5 +1,6 @@
 import type { FieldsOutput, HistogramOutput, ValuesOutput } from '../../core/api.ts'
 import { auditEntry } from '../audit.ts'
+import { clientGone } from '../client-gone.ts'
 import type { RouteContext } from '../options.ts'
 import { HistogramBody, RangeBody, ValuesBody } from '../schemas.ts'
 import type { Api, SearchLines } from '../search-line.ts'
@@ -12,12 +13,13 @@ export function histogramRoutes(app: Api, { store, now, audit, limits }: RouteCo
       handlerTimeout: limits.searchMs,
       schema: { tags: ['search'], summary: 'Events over time', body: HistogramBody },
     },
-    async (request): Promise<HistogramOutput> => {
+    async (request, reply): Promise<HistogramOutput> => {
+      const gone = clientGone(reply)
       const { query = '', bars = 60, by } = request.body
-      const { filter, range } = await lines.read(request.body, request.signal)
+      const { filter, range } = await lines.read(request.body, gone)
       const intervalMs = roundInterval(range, bars)
       const aggregation = { kind: 'histogram', intervalMs, ...(by !== undefined && { by }) } as const
-      const { total, buckets = [] } = await store.aggregate({ filter, range, aggregation }, request.signal)
+      const { total, buckets = [] } = await store.aggregate({ filter, range, aggregation }, gone)
       await audit(auditEntry(request, now(), 'histogram', { query, range, rows: buckets.length, detail: by }))
       return { ...range, intervalMs, total, buckets: [...buckets] }
     },
@@ -31,11 +33,12 @@ export function valuesRoutes(app: Api, { store, now, audit, limits }: RouteConte
       handlerTimeout: limits.searchMs,
       schema: { tags: ['search'], summary: 'The most frequent values of a field', body: ValuesBody },
     },
-    async (request): Promise<ValuesOutput> => {
+    async (request, reply): Promise<ValuesOutput> => {
+      const gone = clientGone(reply)
       const { query = '', field, size = 10 } = request.body
-      const { filter, range } = await lines.read(request.body, request.signal)
+      const { filter, range } = await lines.read(request.body, gone)
       const aggregation = { kind: 'terms', field, size } as const
-      const { total, missing = 0, values = [] } = await store.aggregate({ filter, range, aggregation }, request.signal)
+      const { total, missing = 0, values = [] } = await store.aggregate({ filter, range, aggregation }, gone)
       await audit(auditEntry(request, now(), 'values', { query, range, rows: values.length, detail: field }))
       return { total, missing, values: [...values] }
     },
@@ -49,11 +52,12 @@ export function fieldsRoutes(app: Api, { store, now, audit, limits }: RouteConte
       handlerTimeout: limits.searchMs,
       schema: { tags: ['search'], summary: 'Which fields the matching events have', body: RangeBody },
     },
-    async (request): Promise<FieldsOutput> => {
+    async (request, reply): Promise<FieldsOutput> => {
+      const gone = clientGone(reply)
       const { query = '' } = request.body
-      const { filter, range } = await lines.read(request.body, request.signal)
+      const { filter, range } = await lines.read(request.body, gone)
       const aggregation = { kind: 'fields' } as const
-      const { total, fields = [] } = await store.aggregate({ filter, range, aggregation }, request.signal)
+      const { total, fields = [] } = await store.aggregate({ filter, range, aggregation }, gone)
       lines.learn(fields.map((field) => field.name))
       await audit(auditEntry(request, now(), 'fields', { query, range, rows: fields.length }))
       return { total, fields: [...fields] }

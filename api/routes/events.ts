@@ -4,6 +4,7 @@ import { type EcsValue, getPath } from '../../core/event.ts'
 import type { Filter, TimeRange } from '../../core/query.ts'
 import type { EventStore, Hit } from '../../core/store.ts'
 import { auditEntry } from '../audit.ts'
+import { clientGone } from '../client-gone.ts'
 import type { RouteContext } from '../options.ts'
 import { notFound } from '../problem.ts'
 import { allOf } from '../query/build.ts'
@@ -27,7 +28,8 @@ export function eventRoutes(app: Api, { store, now, audit, limits }: RouteContex
   app.get(
     '/v1/events/:id',
     { schema: { tags: ['events'], summary: 'One event', params: EventParams } },
-    async (request): Promise<WireHit> => {
+    async (request, reply): Promise<WireHit> => {
+      const gone = clientGone(reply)
       const hit = await find(request.params.id)
       await audit(auditEntry(request, now(), 'event', { detail: hit.id, rows: 1 }))
       return toWireHit(hit)
@@ -45,15 +47,16 @@ export function eventRoutes(app: Api, { store, now, audit, limits }: RouteContex
         querystring: AroundQuery,
       },
     },
-    async (request): Promise<AroundOutput> => {
+    async (request, reply): Promise<AroundOutput> => {
+      const gone = clientGone(reply)
       const counts = [request.query.before, request.query.after].map((text) => Number(text ?? 20))
       const [before, after] = counts as [number, number]
       if (before > MAX_AROUND || after > MAX_AROUND) {
         throw new PipelineError('REQUEST_INVALID', { problem: `before and after go up to ${MAX_AROUND}` })
       }
       const hit = await find(request.params.id)
-      const older = await neighbours(store, hit, before, 'desc', request.signal)
-      const newer = await neighbours(store, hit, after, 'asc', request.signal)
+      const older = await neighbours(store, hit, before, 'desc', gone)
+      const newer = await neighbours(store, hit, after, 'asc', gone)
       const rows = older.length + 1 + newer.length
       await audit(auditEntry(request, now(), 'around', { detail: hit.id, rows }))
       return { before: older.reverse().map(toWireHit), event: toWireHit(hit), after: newer.map(toWireHit) }
