@@ -1,0 +1,332 @@
+// Counts over the rows that match: in all, per bar of time, per value, per field. Over dictionary ids, not strings.
+
+import type { Scalar } from '../../core/event.ts'
+import { fieldType } from '../../core/fields.ts'
+import type { AggregateRequest, AggregateResult, Aggregation } from '../../core/store.ts'
+import { dictionaryString } from './dictionary.ts'
+import { invalid } from './leaf.ts'
+import { openSegment, type QueryContext, type Snapshot, selectRows, Turns } from './plan.ts'
+import { compareScalars, toIso } from './values.ts'
+import type { SegmentView } from './view.ts'
+
+const SPLIT_BY = 6
+/** Distinct values held while counting: about 200 MB of strings at worst, then the query is refused, not answered wrong. */
+const MAX_DISTINCT = 1_000_000
+const MAX_BARS = 200_000
+
+interface Selected {
+  readonly segment: SegmentView
+  readonly block: number
+  readonly rows: Uint8Array
+  readonly n: number
+  readonly count: number
+}
+
+export async function runAggregate(context: QueryContext, { aggregation }: AggregateRequest): Promise<AggregateResult> {
+  const started = context.now()
+  const result = await compute(context, aggregation)
+  return { ...result, tookMs: context.now() - started }
+}
+
+async function compute(context: QueryContext, aggregation: Aggregation): Promise<Omit<AggregateResult, 'tookMs'>> {
+  let total = 0
+  switch (aggregation.kind) {
+    case 'count':
+      await eachBlock(context, true, ({ count }) => {
+        total += count
+      })
+      return { total }
+    case 'histogram':
+      return histogram(context, aggregation.intervalMs, aggregation.by)
+    case 'terms': {
+      const counts = await countValues(context, aggregation.field)
+      return { total: counts.total, missing: counts.missing, values: top(counts.values, aggregation.size) }
+    }
+    case 'fields':
+      return countFields(context)
+  }
+}
+
+/** @param whole blocks that match as they are come with `rows` empty: only their count is wanted */
+async function eachBlock(context: QueryContext, whole: boolean, visit: (selected: Selected) => void): Promise<void> {
+  const turns = new Turns(context.budget)
+  for (const snapshot of context.snapshots) {
+    await turns.take()
+    if (whole && wholeSegment(context, snapshot)) {
+      context.stats.segments++
+      visit({ segment: snapshot.segment, block: -1, rows: new Uint8Array(0), n: 0, count: snapshot.rows })
+      continue
+    }
+    const opened = openSegment(context, snapshot)
+    if (!opened) continue
+    for (let block = 0; block < snapshot.blockCount; block++) {
+      if (((opened.candidates >>> block) & 1) === 0) continue
+      await turns.take()
+      const selected = selectRows(context, snapshot, opened.filter, block)
+      if (!selected) continue
+      const { rows, n } = selected
+      let count = 0
+      for (let i = 0; i < n; i++) count += rows[i] as number
+      if (count > 0) visit({ segment: snapshot.segment, block, rows, n, count })
+    }
+  }
+}
+
+function wholeSegment({ node, range }: QueryContext, { segment, rows }: Snapshot): boolean {
+  return node.kind === 'all' && rows > 0 && segment.minTime >= range.since && segment.maxTime < range.until
+}
+
+async function histogram(
+  context: QueryContext,
+  intervalMs: number,
+  by?: string,
+): Promise<Omit<AggregateResult, 'tookMs'>> {
+  if (!(intervalMs > 0)) throw invalid('the interval of a histogram is longer than 0 ms')
+  const values =
+    by === undefined ? [] : top((await countValues(context, by)).values, SPLIT_BY).map(({ value }) => value)
+  const slots = new Map<Scalar, number>(values.map((value, i) => [value, i]))
+  const bars = new Map<number, { count: number; by: Float64Array }>()
+  let total = 0
+  const again = { ...context, stats: { segments: 0, pruned: 0, rows: 0 } }
+  await eachBlock(again, false, (selected) => {
+    total += selected.count
+    const times = selected.segment.timestamps(selected.block)
+    const barOf: { count: number; by: Float64Array }[] = []
+    let last = Number.NaN
+    let bar: { count: number; by: Float64Array } | undefined
+    for (let i = 0; i < selected.n; i++) {
+      if (selected.rows[i] !== 1) continue
+      const start = Math.floor((times[i] as number) / intervalMs) * intervalMs
+      if (start !== last || !bar) {
+        bar = bars.get(start)
+        if (!bar) {
+          if (bars.size >= MAX_BARS) throw invalid(`more than ${MAX_BARS} bars`, 'take a longer interval')
+          bar = { count: 0, by: new Float64Array(values.length) }
+          bars.set(start, bar)
+        }
+        last = start
+      }
+      bar.count++
+      barOf[i] = bar
+    }
+    if (by !== undefined && slots.size > 0) {
+      eachValue(selected, by, (row, value) => {
+        const slot = slots.get(value)
+        if (slot !== undefined) (barOf[row] as { by: Float64Array }).by[slot]!++
+      })
+    }
+  })
+  const buckets = [...bars]
+    .sort(([a], [b]) => a - b)
+    .map(([start, bar]) => {
+      if (by === undefined) return { start, count: bar.count }
+      const split: Record<string, number> = Object.create(null)
+      values.forEach((value, i) => {
+        // 1 and "1" share a name here; their counts add up.
+        if ((bar.by[i] as number) > 0) split[String(value)] = (split[String(value)] ?? 0) + (bar.by[i] as number)
+      })
+      return { start, count: bar.count, by: split }
+    })
+  return { total, buckets }
+}
+
+async function countValues(
+  context: QueryContext,
+  field: string,
+): Promise<{ total: number; missing: number; values: Map<Scalar, number> }> {
+  const values = new Map<Scalar, number>()
+  let total = 0
+  let missing = 0
+  // Per segment and dictionary, so that a string is made once a segment and not once a row.
+  let segment: SegmentView | undefined
+  let byId = new Float64Array(0)
+  const add = (value: Scalar, by: number) => {
+    const had = values.get(value)
+    if (had === undefined && values.size >= MAX_DISTINCT) {
+      throw invalid(
+        `${field} has more than ${MAX_DISTINCT} distinct values here`,
+        'narrow the time range or the filter',
+      )
+    }
+    values.set(value, (had ?? 0) + by)
+  }
+  const flush = () => {
+    const column = segment?.field(field)?.[0]
+    if (!segment || !column) return
+    const dictionary = segment.dictionary(column)
+    for (let id = 0; id < byId.length; id++) {
+      if ((byId[id] as number) > 0) add(dictionaryString(dictionary, id), byId[id] as number)
+    }
+  }
+  await eachBlock(context, false, (selected) => {
+    total += selected.count
+    if (selected.segment !== segment) {
+      flush()
+      segment = selected.segment
+      byId = new Float64Array(0)
+    }
+    const ids = singleIds(selected, field)
+    if (!ids) {
+      const seen = eachValue(selected, field, (_row, value) => add(value, 1))
+      missing += selected.count - seen
+      return
+    }
+    if (ids.size > byId.length) {
+      const grown = new Float64Array(ids.size)
+      grown.set(byId)
+      byId = grown
+    }
+    let value = 0
+    for (let i = 0; i < selected.n; i++) {
+      const has = ids.counts[ids.shapeIds[i] as number] as number
+      if (selected.rows[i] === 1) {
+        if (has === 1) byId[ids.ids[value] as number]!++
+        else missing++
+      }
+      value += has
+    }
+  })
+  flush()
+  return { total, missing, values }
+}
+
+/** The fast way: the block's field is text in a dictionary, one value a row at most. */
+function singleIds({ segment, block, n }: Selected, field: string) {
+  const columns = segment.field(field)
+  if (!columns?.[0] || columns[1] || columns[2]) return undefined
+  const strings = segment.strings(columns[0], block)
+  if (!strings?.ids) return undefined
+  const shapeIds = segment.shapeIds(block)
+  const counts = segment.shapes.countsFor(columns[0].index)
+  for (let i = 0; i < n; i++) if ((counts[shapeIds[i] as number] as number) > 1) return undefined
+  return { ids: strings.ids, shapeIds, counts, size: segment.dictionary(columns[0]).count }
+}
+
+/** Visits each distinct value of each selected row once. @returns rows that have any */
+function eachValue(
+  { segment, block, rows, n }: Selected,
+  field: string,
+  visit: (row: number, value: Scalar) => void,
+): number {
+  if (field === '@timestamp') {
+    const times = segment.timestamps(block)
+    let seen = 0
+    for (let i = 0; i < n; i++) {
+      if (rows[i] !== 1) continue
+      seen++
+      visit(i, toIso(times[i] as number))
+    }
+    return seen
+  }
+  const columns = segment.field(field)
+  if (!columns) return 0
+  const shapeIds = segment.shapeIds(block)
+  const readers = columns.flatMap((column) => {
+    if (!column) return []
+    const counts = segment.shapes.countsFor(column.index)
+    const read = valueReader(segment, columns, column.kind, block)
+    return read ? [{ counts, read, at: 0 }] : []
+  })
+  let seen = 0
+  for (let i = 0; i < n; i++) {
+    const shape = shapeIds[i] as number
+    const mine: Scalar[] = []
+    for (const reader of readers) {
+      const count = reader.counts[shape] as number
+      if (rows[i] === 1) {
+        for (let k = 0; k < count; k++) {
+          const value = reader.read(reader.at + k)
+          if (!mine.includes(value)) mine.push(value)
+        }
+      }
+      reader.at += count
+    }
+    if (mine.length > 0) seen++
+    for (const value of mine) visit(i, value)
+  }
+  return seen
+}
+
+function valueReader(
+  segment: SegmentView,
+  [text, number, flag]: NonNullable<ReturnType<SegmentView['field']>>,
+  kind: number,
+  block: number,
+): ((value: number) => Scalar) | undefined {
+  if (kind === 1 && number) {
+    const values = segment.numbers(number, block)
+    return values && ((value) => (values[value] as number) + 0) // -0 is counted as 0
+  }
+  if (kind === 2 && flag) {
+    const values = segment.booleans(flag, block)
+    return values && ((value) => values[value] === 1)
+  }
+  if (!text) return undefined
+  const strings = segment.strings(text, block)
+  if (!strings) return undefined
+  if (strings.plain) {
+    const { bytes, starts } = strings.plain
+    return (value) => bytes.toString('utf8', starts[value], (starts[value + 1] as number) - 1)
+  }
+  const dictionary = segment.dictionary(text)
+  const made = new Map<number, string>()
+  const ids = strings.ids as Uint32Array
+  return (value) => {
+    const id = ids[value] as number
+    let found = made.get(id)
+    if (found === undefined) {
+      found = dictionaryString(dictionary, id)
+      made.set(id, found)
+    }
+    return found
+  }
+}
+
+async function countFields(context: QueryContext): Promise<Omit<AggregateResult, 'tookMs'>> {
+  const counts = new Map<string, number>()
+  let total = 0
+  let segment: SegmentView | undefined
+  let byShape = new Float64Array(0)
+  const flush = () => {
+    if (!segment) return
+    const { columns, shapes } = segment
+    const { entries, starts } = shapes
+    for (let shape = 0; shape < byShape.length; shape++) {
+      const rows = byShape[shape] as number
+      if (rows === 0) continue
+      const names = new Set<string>()
+      for (let e = starts[shape] as number; e < (starts[shape + 1] as number); e++) {
+        names.add(columns[(entries[e] as number) >>> 1]?.name as string)
+      }
+      for (const name of names) counts.set(name, (counts.get(name) ?? 0) + rows)
+    }
+  }
+  await eachBlock(context, false, (selected) => {
+    total += selected.count
+    if (selected.segment !== segment) {
+      flush()
+      segment = selected.segment
+      byShape = new Float64Array(0)
+    }
+    const { count } = selected.segment.shapes
+    if (count > byShape.length) {
+      const grown = new Float64Array(count)
+      grown.set(byShape)
+      byShape = grown
+    }
+    const shapeIds = selected.segment.shapeIds(selected.block)
+    for (let i = 0; i < selected.n; i++) if (selected.rows[i] === 1) byShape[shapeIds[i] as number]!++
+  })
+  flush()
+  const fields = [...counts]
+    .map(([name, count]) => ({ name, type: fieldType(name) as string, count }))
+    .sort((a, b) => b.count - a.count || compareScalars(a.name, b.name))
+  return { total, fields }
+}
+
+function top(values: ReadonlyMap<Scalar, number>, size: number): { value: Scalar; count: number }[] {
+  return [...values]
+    .map(([value, count]) => ({ value, count }))
+    .sort((a, b) => b.count - a.count || compareScalars(a.value, b.value))
+    .slice(0, Math.max(0, size))
+}

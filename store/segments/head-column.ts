@@ -1,0 +1,153 @@
+// One column while its segment is in memory: packed blocks, and the values of the open block.
+
+import { bytesOf, Encoding, encodeIds, encodeNumbers, encodePlain, pack } from './block-codec.ts'
+import { DictionaryBuilder, growUint32 } from './dictionary.ts'
+import type { MemoryEntry } from './stored-columns.ts'
+import type { TokenSet } from './tokens.ts'
+import { ColumnKind, type ColumnRef } from './view.ts'
+
+const DICTIONARY_VALUES = 65_536
+const DICTIONARY_BYTES = 8 * 1024 * 1024
+const LINE_FEED = 10
+
+export class HeadColumn implements ColumnRef {
+  readonly index: number
+  readonly name: string
+  readonly kind: ColumnKind
+  /** Words go to the block's filter. */
+  readonly isText: boolean
+  readonly entries: (MemoryEntry | undefined)[] = []
+  dictionary = new DictionaryBuilder()
+  /** Values are kept as they are: the dictionary stopped paying. Changes between blocks only. */
+  plain: boolean
+  everPlain = false
+  /** Values in the open block. */
+  count = 0
+  ids: Uint32Array = new Uint32Array(0)
+  bytes: Buffer = Buffer.alloc(0)
+  starts: Uint32Array = new Uint32Array(1)
+  numbers: Float64Array = new Float64Array(0)
+  flags: Uint8Array = new Uint8Array(0)
+  #dictionaryValues = 0
+
+  constructor(index: number, name: string, kind: ColumnKind, isText: boolean, plain: boolean) {
+    this.index = index
+    this.name = name
+    this.kind = kind
+    this.isText = isText
+    this.plain = plain
+    if (plain) this.everPlain = true
+  }
+
+  addString(source: Buffer, start: number, end: number): void {
+    const i = this.count++
+    if (!this.plain) {
+      if (i >= this.ids.length) this.ids = growUint32(this.ids, Math.max(16, i + 1))
+      this.ids[i] = this.dictionary.idOf(source, start, end)
+      return
+    }
+    const at = this.starts[i] as number
+    const next = at + end - start + 1
+    if (next > this.bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(next, this.bytes.length * 2, 256))
+      this.bytes.copy(grown, 0, 0, at)
+      this.bytes = grown
+    }
+    source.copy(this.bytes, at, start, end)
+    this.bytes[next - 1] = LINE_FEED
+    if (i + 2 > this.starts.length) this.starts = growUint32(this.starts, Math.max(16, i + 2))
+    this.starts[i + 1] = next
+  }
+
+  addNumber(value: number): void {
+    if (this.count >= this.numbers.length) {
+      const grown = new Float64Array(Math.max(16, this.count * 2))
+      grown.set(this.numbers)
+      this.numbers = grown
+    }
+    this.numbers[this.count++] = value
+  }
+
+  addId(id: number): void {
+    if (this.count >= this.ids.length) this.ids = growUint32(this.ids, Math.max(16, this.count + 1))
+    this.ids[this.count++] = id
+  }
+
+  addFlag(value: number): void {
+    if (this.count >= this.flags.length) {
+      const grown = new Uint8Array(Math.max(16, this.count * 2))
+      grown.set(this.flags)
+      this.flags = grown
+    }
+    this.flags[this.count++] = value
+  }
+
+  /** Packs the open block. The arrays are let go, not reused: a running query may still read them. */
+  close(block: number, words: TokenSet): void {
+    if (this.count === 0) return
+    if (this.isText) this.#collectWords(words)
+    this.entries[block] = this.#encode()
+    if (this.kind === ColumnKind.string && !this.plain) this.#reconsider()
+    this.count = 0
+    this.ids = new Uint32Array(0)
+    this.bytes = Buffer.alloc(0)
+    this.starts = new Uint32Array(1)
+    this.numbers = new Float64Array(0)
+    this.flags = new Uint8Array(0)
+  }
+
+  #encode(): MemoryEntry {
+    const { count } = this
+    let min = 0
+    let max = 0
+    let encoded: { encoding: Encoding; raw: Buffer }
+    if (this.kind === ColumnKind.string) {
+      encoded = this.plain
+        ? { encoding: Encoding.plain, raw: encodePlain(this, count) }
+        : encodeIds(this.ids.subarray(0, count))
+    } else if (this.kind === ColumnKind.number) {
+      const values = this.numbers.subarray(0, count)
+      min = Number.POSITIVE_INFINITY
+      max = Number.NEGATIVE_INFINITY
+      for (let i = 0; i < count; i++) {
+        const value = values[i] as number
+        if (value < min) min = value
+        if (value > max) max = value
+      }
+      encoded = encodeNumbers(values)
+    } else if (this.kind === ColumnKind.boolean) {
+      encoded = { encoding: Encoding.bytes, raw: bytesOf(this.flags.subarray(0, count)) }
+    } else encoded = encodeIds(this.ids.subarray(0, count))
+    const packed = pack(encoded.raw)
+    const { rawBytes, crc } = packed
+    return { encoding: encoded.encoding, count, packed, rawBytes, storedBytes: packed.stored.length, crc, min, max }
+  }
+
+  /** A dictionary that grows with the rows costs more than it saves. */
+  #reconsider(): void {
+    this.#dictionaryValues += this.count
+    const { count, byteLength } = this.dictionary
+    const many = this.#dictionaryValues >= 256 && count * 2 > this.#dictionaryValues
+    if (many || count > DICTIONARY_VALUES || byteLength > DICTIONARY_BYTES) {
+      this.plain = true
+      this.everPlain = true
+    }
+  }
+
+  #collectWords(words: TokenSet): void {
+    if (this.plain) {
+      for (let i = 0; i < this.count; i++) {
+        words.addText(this.bytes, this.starts[i] as number, (this.starts[i + 1] as number) - 1)
+      }
+      return
+    }
+    const seen = new Uint8Array(this.dictionary.count)
+    for (let i = 0; i < this.count; i++) {
+      const id = this.ids[i] as number
+      if (seen[id] === 1) continue
+      seen[id] = 1
+      const { bytes, starts } = this.dictionary
+      words.addText(bytes, starts[id] as number, starts[id + 1] as number)
+    }
+  }
+}

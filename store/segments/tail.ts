@@ -1,0 +1,168 @@
+// A tail reads the store behind the appends: it keeps no queue of its own, so a slow reader costs no memory. It lags, and
+// when it lags too far what it jumps over is counted, not read.
+
+import type { TailBatch } from '../../core/store.ts'
+import { type Budget, SegmentFilter } from './evaluate.ts'
+import type { Node } from './filter.ts'
+import { readHits } from './hits.ts'
+import { Turns } from './plan.ts'
+import type { SegmentView } from './view.ts'
+
+const PAGE_HITS = 500
+/** Rows a live tail may lag before it jumps. A resume reads everything: that is what it is for. */
+const MAX_LAG_ROWS = 200_000
+
+/** Segments in arrival order, the head last. */
+export type ArrivalOrder = () => readonly SegmentView[]
+
+export interface TailOptions {
+  readonly resume?: ReadonlyMap<number, number>
+  readonly maxPerSecond?: number
+}
+
+export class Tail {
+  readonly #node: Node
+  readonly #segments: ArrivalOrder
+  readonly #maxPerSecond: number
+  readonly #now: () => number
+  readonly #resume: Map<number, number>
+  /** Positions below these are not shown: what the reader had before, or what was there when it began. */
+  readonly #floor: ReadonlyMap<number, number>
+  /** Rows up to here are read back without skipping. */
+  #sequence: number
+  #row = 0
+  #catchingUp: boolean
+  #allowance: number
+  #allowanceAt: number
+
+  constructor(
+    node: Node,
+    segments: ArrivalOrder,
+    ends: ReadonlyMap<number, number>,
+    options: TailOptions,
+    now: () => number,
+  ) {
+    this.#node = node
+    this.#segments = segments
+    this.#now = now
+    this.#maxPerSecond = options.maxPerSecond ?? Number.POSITIVE_INFINITY
+    this.#allowance = this.#maxPerSecond
+    this.#allowanceAt = now()
+    this.#catchingUp = options.resume !== undefined
+    this.#floor = new Map(options.resume ?? ends)
+    this.#resume = new Map(this.#floor)
+    const head = segments().at(-1)
+    this.#sequence = options.resume ? -1 : (head?.sequence ?? 0)
+    this.#row = options.resume ? 0 : (head?.rows ?? 0)
+  }
+
+  /** What has matched since the last call; undefined when nothing has, or was skipped. */
+  async next(budget: Budget): Promise<TailBatch | undefined> {
+    const hits: TailBatch['hits'][number][] = []
+    let skipped = 0
+    this.#refill()
+    const turns = new Turns(budget)
+    const jump = !this.#catchingUp && this.#lag() > MAX_LAG_ROWS
+    for (const segment of this.#segments()) {
+      if (segment.sequence < this.#sequence) continue
+      if (segment.sequence > this.#sequence) {
+        this.#sequence = segment.sequence
+        this.#row = 0
+      }
+      if (this.#row === 0 && this.#isKnown(segment)) {
+        this.#row = segment.rows
+        continue
+      }
+      const filter = new SegmentFilter(this.#node, segment, budget)
+      let first = 0
+      for (let block = 0; block < segment.blockCount; block++) {
+        const { rows } = segment.block(block)
+        const from = this.#row - first
+        first += rows
+        if (from >= rows) continue
+        await turns.take()
+        const matched = this.#match(segment, filter, block, Math.max(0, from), rows)
+        const room = jump ? 0 : Math.min(PAGE_HITS - hits.length, matched.length)
+        const take = Math.min(room, Math.floor(this.#allowance))
+        if (take > 0) hits.push(...readHits(segment, block, matched.slice(0, take)))
+        this.#allowance -= take
+        const capped = jump || take < room
+        if (!capped && matched.length > room) {
+          // The page is full: the rest waits for the next call.
+          const upTo = matched[room] as number
+          this.#advance(segment, block, Math.max(0, from), upTo)
+          this.#row = first - rows + upTo
+          return { hits, skipped, resume: formatResume(this.#resume) }
+        }
+        if (capped) skipped += matched.length - take
+        this.#advance(segment, block, Math.max(0, from), rows)
+        this.#row = first
+      }
+    }
+    this.#catchingUp = false
+    return hits.length > 0 || skipped > 0 ? { hits, skipped, resume: formatResume(this.#resume) } : undefined
+  }
+
+  #lag(): number {
+    let rows = 0
+    for (const segment of this.#segments()) {
+      if (segment.sequence > this.#sequence) rows += segment.rows
+      else if (segment.sequence === this.#sequence) rows += segment.rows - this.#row
+    }
+    return rows
+  }
+
+  /** Whether the reader had all of this segment before. */
+  #isKnown(segment: SegmentView): boolean {
+    if (!segment.key.startsWith('s')) return false
+    for (const [partition, { max }] of segment.positions) if (max >= (this.#floor.get(partition) ?? 0)) return false
+    return true
+  }
+
+  #match(segment: SegmentView, filter: SegmentFilter, block: number, from: number, n: number): number[] {
+    const rows = new Uint8Array(n)
+    const partitions = segment.partitions(block)
+    const offsets = segment.offsets(block)
+    for (let i = from; i < n; i++) {
+      if ((offsets[i] as number) >= (this.#floor.get(partitions[i] as number) ?? 0)) rows[i] = 1
+    }
+    if (rows.includes(1)) filter.refine(block, rows, n)
+    const matched: number[] = []
+    for (let i = from; i < n; i++) if (rows[i] === 1) matched.push(i)
+    return matched
+  }
+
+  #advance(segment: SegmentView, block: number, from: number, to: number): void {
+    const partitions = segment.partitions(block)
+    const offsets = segment.offsets(block)
+    for (let i = from; i < to; i++) {
+      const partition = partitions[i] as number
+      const next = (offsets[i] as number) + 1
+      if (next > (this.#resume.get(partition) ?? 0)) this.#resume.set(partition, next)
+    }
+  }
+
+  #refill(): void {
+    const now = this.#now()
+    const grown = this.#allowance + ((now - this.#allowanceAt) / 1000) * this.#maxPerSecond
+    // Infinity times 0 is NaN: a tail without a cap keeps its infinite allowance.
+    this.#allowance = Number.isFinite(this.#maxPerSecond) ? Math.min(this.#maxPerSecond, grown) : this.#maxPerSecond
+    this.#allowanceAt = now
+  }
+}
+
+/** `partition-offset` of the next event, comma-separated. */
+export function formatResume(next: ReadonlyMap<number, number>): string {
+  return [...next].map(([partition, offset]) => `${partition}-${offset}`).join(',')
+}
+
+/** Undefined where the text is none. */
+export function parseResume(text: string): Map<number, number> | undefined {
+  const out = new Map<number, number>()
+  for (const part of text.split(',').filter(Boolean)) {
+    const found = /^(\d{1,10})-(\d{1,16})$/.exec(part)
+    if (!found) return undefined
+    out.set(Number(found[1]), Number(found[2]))
+  }
+  return out
+}
