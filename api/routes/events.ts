@@ -28,8 +28,7 @@ export function eventRoutes(app: Api, { store, now, audit, limits }: RouteContex
   app.get(
     '/v1/events/:id',
     { schema: { tags: ['events'], summary: 'One event', params: EventParams } },
-    async (request, reply): Promise<WireHit> => {
-      const gone = clientGone(reply)
+    async (request): Promise<WireHit> => {
       const hit = await find(request.params.id)
       await audit(auditEntry(request, now(), 'event', { detail: hit.id, rows: 1 }))
       return toWireHit(hit)
