@@ -3,7 +3,7 @@
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
 
 /** Below this a frame is stored plain: zstd gains less than its own header and a trip to the thread pool. */
-export const MIN_COMPRESS_BYTES = 256
+export const MIN_COMPRESS_BYTES = 512
 
 /** @returns the compressed bytes, or undefined when they would not be smaller */
 export function compress(raw: Uint8Array, level: number): Promise<Buffer | undefined> {

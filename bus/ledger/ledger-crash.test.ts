@@ -10,7 +10,15 @@ import { openLedger } from './ledger.ts'
 import { SimDisk, seededRandom } from './sim-fs.ts'
 
 const DIR = '/ledger'
+/** Lines are cut out of this: zstd makes them hardly smaller. */
+const NOISE = Buffer.from(Array.from({ length: 30_000 }, seededBytes(1))).toString('base64')
 const seeds = Array.from({ length: Number(process.env.HAETAE_CRASH_SEEDS ?? 150) }, (_, i) => i + 1)
+
+function seededBytes(seed: number): () => number {
+  const random = seededRandom(seed)
+  return () => Math.floor(random() * 256)
+}
+
 let crashes = 0
 let torn = 0
 let refused = 0
@@ -46,7 +54,8 @@ async function live(disk: SimDisk, random: () => number, model: Model, seed: num
       const publishing = Array.from({ length: 1 + Math.floor(random() * 7) }, async () => {
         const lines = Array.from({ length: 1 + Math.floor(random() * 3) }, () => {
           const size = random() < 0.15 ? 6000 : Math.floor(random() * 200)
-          return `${seed}/${model.lineNumber++} ${Array.from({ length: size }, () => String.fromCharCode(97 + random() * 26)).join('')}`
+          const from = Math.floor(random() * (NOISE.length - size))
+          return `${seed}/${model.lineNumber++} ${NOISE.slice(from, from + size)}`
         })
         try {
           const { offset } = await ledger.publish(batchOf(lines), lines.length)

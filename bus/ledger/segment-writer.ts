@@ -104,7 +104,7 @@ export class SegmentWriter {
   /** Writes the mark that lets the next open trust the file without reading it. Does nothing after a mark. */
   async mark(chain: Buffer): Promise<void> {
     if (this.#marked || !this.#usable) return
-    const appendedMs = this.#ctx.now()
+    const appendedMs = this.segment.newestMs // retention by age goes by records, not by when the file was sealed
     const end = this.segment.end as number
     const mark = encodeSign(FrameKind.mark, {
       partition: this.#ctx.partition,
