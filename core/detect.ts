@@ -41,7 +41,7 @@ export interface Detector {
  */
 export interface Alert {
   /**
-   * Deterministic. Single events: hash over rule version and event id. Correlations: hash over rule version, group and the
+   * Deterministic. Single events: hash over rule (id and version) and event id. Correlations: hash over rule, group and the
    * first contributing event, so an alert keeps its id (and its triage) while it grows; only a late event that goes
    * before the first one changes it, and then the old id is withdrawn in favour of the new one.
    */

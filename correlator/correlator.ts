@@ -243,7 +243,7 @@ function singleAlert(rule: RuleInfo, match: RuleMatch): Alert {
   for (const name of Object.keys(match.entities).sort())
     if (name !== '__proto__') entities[name] = [match.entities[name] as string]
   return {
-    id: shortHash(rule.version, match.eventId),
+    id: shortHash(rule.id, rule.version, match.eventId),
     digest: digestOf([match.eventId]),
     ruleId: rule.id,
     ruleVersion: rule.version,

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import type { AlertChange, RuleMatch } from '../../core/detect.ts'
-import { type EcsEvent, getPath, type Scalar } from '../../core/event.ts'
+import type { EcsEvent, Scalar } from '../../core/event.ts'
 import { createCorrelator } from '../correlator.ts'
+import { collectValues, type FieldValue } from '../sigma/event-access.ts'
+import { sourcesOf } from '../sigma/fields/index.ts'
 import { loadRules } from '../sigma/load.ts'
 import { factsOf, matchLogsource } from '../sigma/logsource.ts'
 import { matchesNaively } from '../sigma/naive.ts'
@@ -21,8 +23,9 @@ const parsable = (one: RuleTest) => one.events.every(({ raw }) => raw === undefi
 function matchOf(rule: SigmaRule, event: EcsEvent, id: string, timestamp: number): RuleMatch {
   const fields: Record<string, Scalar | Scalar[]> = {}
   for (const name of rule.fieldsForCorrelations) {
-    const value = getPath(event, name)
-    if (value !== undefined && value !== null) fields[name] = value as Scalar | Scalar[]
+    const values: FieldValue[] = []
+    collectValues(event, sourcesOf(rule.logsource, name), values)
+    fields[name] = [...new Set(values.filter((value) => value !== null))]
   }
   const match = { ruleId: rule.id, ruleVersion: rule.version, eventId: id, timestamp, partition: 0, offset: 0 }
   return { ...match, why: [], fields, entities: {} }

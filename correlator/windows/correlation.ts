@@ -274,7 +274,7 @@ export class Correlation {
   #derive(group: Group, episodes: readonly Episode[], derived: Derived[]): void {
     const now = new Map<string, Point>()
     for (const { points } of episodes)
-      for (const point of points) now.set(shortHash('point', this.spec.version, group.key, String(point.t)), point)
+      for (const point of points) now.set(shortHash('point', this.spec.id, this.spec.version, group.key, String(point.t)), point)
     for (const [id, sent] of group.sent ?? []) {
       const point = now.get(id)
       if (point && markOf(point) === sent.mark) continue

@@ -116,7 +116,7 @@ export function shortHash(...parts: readonly string[]): string {
 }
 
 export function alertId(rule: RuleInfo, groupKey: string, episode: Episode): string {
-  return shortHash(rule.version, groupKey, episode.firstId)
+  return shortHash(rule.id, rule.version, groupKey, episode.firstId) // two rules may mean the same
 }
 
 export function alertOf(
