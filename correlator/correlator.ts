@@ -73,7 +73,9 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     })
 
   const correlations = new Map<string, Correlation>()
-  for (const spec of ordered)
+  for (const spec of ordered) {
+    const grouped = spec.id.startsWith(GROUPED)
+    const ruleId = grouped ? spec.id.slice(GROUPED.length) : spec.id
     correlations.set(
       spec.id,
       new Correlation(spec, {
@@ -81,10 +83,12 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
         maxMatchesPerGroup: options.maxMatchesPerGroup ?? 10_000,
         points: usedBy.has(spec.id),
         holdMs: holdOf(spec, correlations),
-        kind: spec.id.startsWith(GROUPED) ? 'event' : 'correlation',
-        leaveOut: leaveOut(spec.id.startsWith(GROUPED) ? spec.id.slice(GROUPED.length) : spec.id),
+        kind: grouped ? 'event' : 'correlation',
+        ruleId,
+        leaveOut: leaveOut(ruleId),
       }),
     )
+  }
   const users = new Map<string, { correlation: Correlation; index: number }[]>()
   for (const [id, list] of usedBy)
     users.set(

@@ -20,6 +20,8 @@ export interface CorrelationOptions {
   /** Event time this correlation lags behind others: what a correlation it builds on waits before it judges. */
   readonly holdMs: number
   readonly kind: 'event' | 'correlation'
+  /** The rule that alerts name: the correlation, or the rule whose alerts it folds. */
+  readonly ruleId: string
   readonly leaveOut: (reason: LeftOut, count: number) => void
 }
 
@@ -258,7 +260,15 @@ export class Correlation {
     }
     for (const [id, episode] of now) {
       const before = group.told?.get(id)
-      const alert = alertOf(this.#options.kind, this.spec, this.#measure, group.key, group.record, episode)
+      const alert = alertOf(
+        this.#options.kind,
+        this.spec,
+        this.#options.ruleId,
+        this.#measure,
+        group.key,
+        group.record,
+        episode,
+      )
       if (before && before.alert.digest === alert.digest && isSame(before.alert, alert)) continue
       const revision = (before?.revision ?? 0) + 1
       const supersedes = gone
@@ -274,7 +284,8 @@ export class Correlation {
   #derive(group: Group, episodes: readonly Episode[], derived: Derived[]): void {
     const now = new Map<string, Point>()
     for (const { points } of episodes)
-      for (const point of points) now.set(shortHash('point', this.spec.id, this.spec.version, group.key, String(point.t)), point)
+      for (const point of points)
+        now.set(shortHash('point', this.spec.id, this.spec.version, group.key, String(point.t)), point)
     for (const [id, sent] of group.sent ?? []) {
       const point = now.get(id)
       if (point && markOf(point) === sent.mark) continue

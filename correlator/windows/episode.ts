@@ -122,6 +122,7 @@ export function alertId(rule: RuleInfo, groupKey: string, episode: Episode): str
 export function alertOf(
   kind: Alert['kind'],
   rule: RuleInfo,
+  ruleId: string,
   measure: string,
   groupKey: string,
   group: Readonly<Record<string, Scalar>>,
@@ -139,7 +140,7 @@ export function alertOf(
   return {
     id: alertId(rule, groupKey, episode),
     digest: episode.digest,
-    ruleId: rule.id,
+    ruleId,
     ruleVersion: rule.version,
     title: rule.title,
     description: rule.description,

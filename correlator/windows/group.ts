@@ -151,8 +151,8 @@ export class Group {
         scanRising(rules.spec, this.matches, state, measureAt(rules.spec, this.matches, state), until, rules.points)
       if (state.open) state.open.episode.approximate = true
       this.#settled = state
-      const drop = Math.min(until, this.matches.length - rules.minMatches)
-      this.#drop(Math.min(drop, state.at), state)
+      // a few stay, so that the next window is full at once and joins the episode it continues
+      this.#drop(Math.min(until, state.at) - Math.max(rules.minMatches, 16), state)
     } else {
       const state = (this.#settled ??= newState())
       this.#drop(Math.max(state.at, this.matches.length >> 1), state)

@@ -1,0 +1,274 @@
+import { expect, test } from 'vitest'
+import { Counters } from '../core/counters.ts'
+import type { AlertChange, RuleMatch } from '../core/detect.ts'
+import { isPipelineError } from '../core/errors.ts'
+import { type CorrelatorOptions, createCorrelator } from './correlator.ts'
+import { digestOf } from './windows/episode.ts'
+import { correlation, finalAlerts, info, MINUTE, match } from './windows/fixtures.ts'
+
+const T = Date.UTC(2026, 10, 22, 10)
+const rulesById = new Map(['a', 'b', 'c'].map((id) => [id, info(id)]))
+const ip = (address: string) => ({ 'source.ip': address })
+const a = (id: string, minute: number, fields: RuleMatch['fields'] = ip('10.0.0.1')) =>
+  match('a', id, T + minute * MINUTE, fields)
+const b = (id: string, minute: number, fields: RuleMatch['fields'] = ip('10.0.0.1')) =>
+  match('b', id, T + minute * MINUTE, fields)
+const three = correlation('three', ['a'], { condition: { bounds: [{ op: 'gte', value: 3 }], fields: [] } })
+const open = (specs = [three], more: Partial<CorrelatorOptions> = {}) => createCorrelator(specs, { rulesById, ...more })
+const newest = (matches: readonly RuleMatch[]) => Math.max(...matches.map(({ timestamp }) => timestamp))
+const said = (changes: readonly AlertChange[]) => changes.map(({ state, alert }) => `${state} ${alert.count}`)
+
+test('an alert is raised by the match that fills the window, grows with the next ones and keeps its id', () => {
+  const correlator = open()
+  expect(correlator.push([a('1', 0), a('2', 4)], T + 4 * MINUTE)).toEqual([])
+  const [raised] = correlator.push([a('3', 10)], T + 10 * MINUTE)
+  const [changed] = correlator.push([a('4', 12)], T + 12 * MINUTE)
+  expect(raised).toMatchObject({ state: 'raised', revision: 1, alert: { count: 3, eventIds: ['1', '2', '3'] } })
+  expect(changed).toMatchObject({ state: 'changed', revision: 2, alert: { count: 4, id: raised?.alert.id } })
+  expect(changed?.alert.digest).toBe(digestOf(['1', '2', '3', '4']))
+})
+
+test('the window is as long as the timespan, its ends included, and not a millisecond longer', () => {
+  const edge = T + 10 * MINUTE
+  expect(open().push([a('1', 0), a('2', 1), match('a', '3', edge, ip('10.0.0.1'))], edge)).toHaveLength(1)
+  expect(open().push([a('1', 0), a('2', 1), match('a', '3', edge + 1, ip('10.0.0.1'))], edge + 1)).toEqual([])
+})
+
+test('a burst across what others use as a clock boundary is one burst', () => {
+  const burst = [a('1', 9), a('2', 10), a('3', 11)] // ten-minute buckets would hold 1 and 2
+  expect(said(open().push(burst, newest(burst)))).toEqual(['raised 3'])
+})
+
+test('a second burst after a quiet time is a second alert', () => {
+  const matches = [0, 1, 2, 30, 31, 32].map((minute) => a(`e${minute}`, minute))
+  expect(said(open().push(matches, newest(matches)))).toEqual(['raised 3', 'raised 3'])
+})
+
+test('a late event joins two alerts into one: the later one is withdrawn and named by the one that holds its events', () => {
+  const correlator = open()
+  correlator.push(
+    [0, 1, 2, 14, 15, 16].map((minute) => a(`e${minute}`, minute)),
+    T + 16 * MINUTE,
+  )
+  const changes = correlator.push([a('late', 8), a('later', 9)], T + 16 * MINUTE)
+  expect(changes.map(({ state }) => state)).toEqual(['withdrawn', 'changed'])
+  expect(changes[1]).toMatchObject({ alert: { count: 8 }, supersedes: [changes[0]?.alert.id] })
+})
+
+test('a match that comes twice counts once', () => {
+  const correlator = open()
+  expect(correlator.push([a('1', 0), a('1', 0), a('2', 1)], T + MINUTE)).toEqual([])
+  expect(correlator.push([a('1', 0), a('2', 1)], T + MINUTE)).toEqual([])
+})
+
+test('a match later than allowed is left out and counted for its rule', () => {
+  const counters = new Counters()
+  const correlator = open([three], { counters, allowedLatenessMs: 5 * MINUTE })
+  correlator.push([a('1', 0), a('2', 1), b('far', 60)], T + 60 * MINUTE)
+  expect(correlator.push([a('3', 2)], T + 60 * MINUTE)).toEqual([])
+  expect(counters.get('correlate_left_out_matches_total', { rule: 'three', reason: 'late' })).toBe(1)
+})
+
+test('a match without its group-by field is not correlated and counted; a list makes one group an element, 16 at most', () => {
+  const counters = new Counters()
+  const correlator = open([three], { counters })
+  correlator.push([a('1', 0, { 'user.name': 'kim' })], T)
+  expect(counters.get('correlate_left_out_matches_total', { rule: 'three', reason: 'no_group' })).toBe(1)
+  const many = { 'source.ip': Array.from({ length: 20 }, (_, i) => `10.0.0.${i}`) }
+  correlator.push([a('2', 0, many)], T)
+  expect(correlator.groupCount).toBe(16)
+  expect(counters.get('correlate_left_out_matches_total', { rule: 'three', reason: 'too_many_values' })).toBe(4)
+})
+
+test('group values that look alike when joined stay apart, and hostile names are only names', () => {
+  const spec = correlation('pair', ['a'], {
+    groupBy: ['x', 'y'],
+    condition: { bounds: [{ op: 'gte', value: 2 }], fields: [] },
+  })
+  const correlator = open([spec])
+  expect(correlator.push([a('1', 0, { x: 'a', y: 'bc' }), a('2', 0, { x: 'ab', y: 'c' })], T)).toEqual([])
+  const fields = JSON.parse('{"x":"__proto__","y":"constructor"}')
+  const hostile = { ...a('3', 0, fields), entities: JSON.parse('{"__proto__":"x","user.name":"__proto__"}') }
+  const [change] = correlator.push([hostile, { ...hostile, eventId: '4' }], T)
+  expect(change?.alert.group).toEqual({ x: '__proto__', y: 'constructor' })
+  const again = createCorrelator([spec], { rulesById, restore: JSON.parse(JSON.stringify(correlator.snapshot())) })
+  expect(said(again.push([{ ...hostile, eventId: '5' }], T))).toEqual(['changed 3'])
+})
+
+test('fewer than, exactly, ranges: judged when the window is over, not before', () => {
+  const few = correlation('few', ['a'], { condition: { bounds: [{ op: 'lt', value: 3 }], fields: [] } })
+  const correlator = open([few])
+  expect(correlator.push([a('1', 0), a('2', 1)], T + 20 * MINUTE)).toEqual([]) // window over, lateness not
+  expect(said(correlator.push([], T + 20 * MINUTE + 1))).toEqual(['raised 2'])
+  const enough = open([few])
+  enough.push([a('1', 0), a('2', 1), a('3', 10)], T + 10 * MINUTE)
+  expect(enough.finish()).toEqual([])
+})
+
+test('absence: a question without an answer alerts only once nobody can answer any more', () => {
+  const spec = correlation('no answer', ['a', 'b'], { type: 'absence' })
+  const late = open([spec])
+  late.push([a('asked', 0)], T + 15 * MINUTE)
+  late.push([b('answered', 9)], T + 15 * MINUTE)
+  expect(late.finish()).toEqual([])
+  const silent = open([spec])
+  silent.push([a('asked', 0)], T + 15 * MINUTE)
+  expect(said(silent.push([], T + 21 * MINUTE))).toEqual(['raised 1'])
+})
+
+test.each([
+  ['a before b', [a('1', 0), b('2', 5)], 1],
+  ['b before a', [b('1', 0), a('2', 5)], 0],
+  ['too far apart', [a('1', 0), b('2', 11)], 0],
+  ['at the same second, ids the other way round', [b('1', 0), a('2', 0)], 1],
+  ['other groups', [a('1', 0), b('2', 5, ip('10.0.0.2'))], 0],
+])('temporal_ordered: %s', (_why, matches, alerts) => {
+  const spec = correlation('order', ['a', 'b'], { type: 'temporal_ordered' })
+  expect(open([spec]).push(matches, newest(matches))).toHaveLength(alerts)
+})
+
+test.each([
+  ['value_sum', 'gt', 100, 3, [50, 51], [50, 50]],
+  ['value_avg', 'gte', 50, 3, [40, 60], [40, 59]],
+  ['value_median', 'gte', 50, 3, [1, 50, 1000], [1, 49, 1000]],
+  ['value_percentile', 'gt', 90, 3, [1, 2, 100], [1, 2, 90]],
+] as const)('%s %s %d', (type, op, value, _n, holds, fails) => {
+  const spec = correlation('measured', ['a'], {
+    type,
+    condition: { bounds: [{ op, value }], fields: ['bytes'], percentile: 100 },
+  })
+  const run = (numbers: readonly number[]) => {
+    const correlator = open([spec])
+    const raised = correlator.push(
+      numbers.map((bytes, i) => a(`e${i}`, i, { ...ip('10.0.0.1'), bytes })),
+      T,
+    )
+    return [...raised, ...correlator.finish()].length
+  }
+  expect(run(holds)).toBe(1)
+  expect(run(fails)).toBe(0)
+})
+
+test('numbers that are none are not measured', () => {
+  const spec = correlation('sum', ['a'], {
+    type: 'value_sum',
+    condition: { bounds: [{ op: 'gte', value: 0 }], fields: ['bytes'] },
+  })
+  const odd = ['', 'x', 'NaN', 'Infinity', true].map((bytes, i) => a(`e${i}`, i, { ...ip('10.0.0.1'), bytes }))
+  const counted = open([spec]).push(odd, newest(odd))
+  expect(counted.at(-1)?.alert.why[0]).toMatchObject({ value: 1 }) // true counts as one, the rest as nothing
+})
+
+test('a rule about single events alerts once for each event, whichever way it comes again', () => {
+  const loud = new Map([['a', info('a', { alerts: true })]])
+  const correlator = createCorrelator([], { rulesById: loud })
+  const [first] = correlator.push([a('1', 0)], T)
+  expect(first).toMatchObject({ state: 'raised', alert: { kind: 'event', count: 1, eventIds: ['1'], group: {} } })
+  expect(correlator.push([a('1', 0)], T)).toEqual([])
+  const again = createCorrelator([], { rulesById: loud, restore: JSON.parse(JSON.stringify(correlator.snapshot())) })
+  expect(again.push([a('1', 0)], T)).toEqual([])
+})
+
+test('grouping folds a storm of single alerts into one that counts them', () => {
+  const loud = new Map([['a', info('a', { alerts: true })]])
+  const grouping = new Map([['a', { by: ['source.ip'], timespanMs: MINUTE }]])
+  const correlator = createCorrelator([], { rulesById: loud, grouping })
+  const storm = Array.from({ length: 500 }, (_, i) => match('a', `e${i}`, T + i * 100, ip('10.0.0.1')))
+  const changes = correlator.push(storm, newest(storm))
+  expect(changes).toHaveLength(1)
+  expect(changes[0]?.alert).toMatchObject({ kind: 'event', ruleId: 'a', count: 500, group: ip('10.0.0.1') })
+  expect(changes[0]?.alert.eventIds).toHaveLength(100)
+})
+
+test('a correlation over a correlation: guessing, then in', () => {
+  const burst = { ...three, alerts: false }
+  const spec = correlation('guessed', ['three', 'b'], { type: 'temporal_ordered', groupBy: ['user.name'] })
+  const fields = { ...ip('10.0.0.1'), 'user.name': 'kim' }
+  const matches = [a('1', 0, fields), a('2', 1, fields), a('3', 2, fields), b('4', 5, fields)]
+  const [alert] = finalAlerts(open([spec, burst]).push(matches, newest(matches))).map((text) => JSON.parse(text))
+  expect(alert).toMatchObject({
+    ruleId: 'guessed',
+    count: 4,
+    eventIds: ['1', '2', '3', '4'],
+    group: { 'user.name': 'kim' },
+  })
+  const other = [...matches.slice(0, 3), b('4', 5, { ...fields, 'user.name': 'lee' })]
+  expect(open([spec, burst]).push(other, newest(other))).toEqual([])
+})
+
+test('correlations that build on each other in a circle are refused', () => {
+  const x = correlation('x', ['y'])
+  const y = correlation('y', ['x'])
+  expect(() => open([x, y])).toThrow(expect.objectContaining({ code: 'RULE_INVALID' }))
+  try {
+    open([x, y])
+  } catch (error) {
+    expect(isPipelineError(error, 'RULE_INVALID')).toBe(true)
+  }
+})
+
+test('a changed rule begins empty, an unchanged one goes on', () => {
+  const correlator = open([
+    three,
+    correlation('pairs', ['a'], { condition: { bounds: [{ op: 'gte', value: 4 }], fields: [] } }),
+  ])
+  correlator.push([a('1', 0), a('2', 1)], T + MINUTE)
+  const restore = JSON.parse(JSON.stringify(correlator.snapshot()))
+  const changed = { ...three, version: 'another' }
+  const kept = open([three], { restore })
+  expect(kept.cold).toEqual([])
+  expect(kept.push([a('3', 2)], T + 2 * MINUTE)).toHaveLength(1)
+  const cold = open([changed], { restore })
+  expect(cold.cold).toEqual(['three'])
+  expect(cold.push([a('3', 2)], T + 2 * MINUTE)).toEqual([])
+})
+
+test('more groups than the limit: the oldest goes, is counted, and the rule is said to be degraded', () => {
+  const correlator = open([three], { maxKeysPerRule: 100 })
+  for (let i = 0; i < 1000; i++) correlator.push([a(`e${i}`, 0, ip(`k${i}`))], T)
+  expect(correlator.groupCount).toBe(100)
+  expect(correlator.degraded()).toEqual([{ rule: 'three', reason: 'evicted', matches: 900 }])
+})
+
+test('a group that grows is not evicted while others can be', () => {
+  const correlator = open([three], { maxKeysPerRule: 10 })
+  correlator.push([a('1', 0), a('2', 0), a('3', 0)], T)
+  for (let i = 0; i < 100; i++) correlator.push([a(`e${i}`, 0, ip(`k${i}`))], T)
+  expect(said(correlator.push([a('4', 1)], T + MINUTE))).toEqual(['changed 4'])
+})
+
+test('a flooded group keeps its alert, says that it is approximate, and stays small', () => {
+  const correlator = open([three], { maxMatchesPerGroup: 1000 })
+  const changes: AlertChange[] = []
+  for (let i = 0; i < 5000; i += 50) {
+    const some = Array.from({ length: 50 }, (_, j) => match('a', `e${i + j}`, T + i + j, ip('10.0.0.1')))
+    changes.push(...correlator.push(some, newest(some)))
+  }
+  const alerts = finalAlerts(changes).map((text) => JSON.parse(text))
+  expect(alerts).toMatchObject([{ count: 5000, approximate: true }])
+  expect(JSON.stringify(correlator.snapshot()).length).toBeLessThan(1_000_000)
+  expect(correlator.degraded()).toMatchObject([{ rule: 'three', reason: 'flooded' }])
+})
+
+test('quiet groups are let go: nothing is left once event time has passed them', () => {
+  const correlator = open()
+  for (let i = 0; i < 200; i++) correlator.push([a(`e${i}`, 0, ip(`k${i}`))], T)
+  correlator.push([], T + 21 * MINUTE)
+  expect(correlator.groupCount).toBe(0)
+})
+
+test('an alert that goes on for days holds only what may still change', () => {
+  const correlator = open()
+  const alerts = new Map()
+  for (let i = 0; i < 2000; i++) finalAlerts(correlator.push([a(`e${i}`, i)], T + i * MINUTE), alerts)
+  const [alert] = finalAlerts(correlator.finish(), alerts).map((text) => JSON.parse(text))
+  expect(alert).toMatchObject({ count: 2000, digest: digestOf(Array.from({ length: 2000 }, (_, i) => `e${i}`)) })
+  expect(alerts.size).toBe(1)
+})
+
+test('a match of an unknown rule, or without a time, raises nothing and is counted', () => {
+  const counters = new Counters()
+  const correlator = open([three], { counters })
+  correlator.push([match('unknown', '1', T), match('a', '2', Number.NaN)], T)
+  expect(counters.list('correlate_unusable_matches_total').map(({ value }) => value)).toEqual([1, 1])
+})
