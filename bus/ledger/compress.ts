@@ -1,4 +1,4 @@
-// zstd on the thread pool. Level 1: on 256 KiB of syslog lines level 3 packed 0.5 % tighter for 25 % more CPU time.
+// zstd on the thread pool. Level 1: on 256 KiB of syslog lines level 3 packs 1 to 3 % tighter for 25 % more CPU time (ledger.bench.ts).
 
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
 

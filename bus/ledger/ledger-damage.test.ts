@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { Counters } from '../../core/counters.ts'
 import { isPipelineError } from '../../core/errors.ts'
 import { RawBatchWriter } from '../../core/raw-batch.ts'
-import { batchOf, readRecords } from '../bus.contract.ts'
+import { batchOf, linesOf, readRecords } from '../bus.contract.ts'
 import type { Gap } from './cursor.ts'
 import { dumpLedger } from './dump.ts'
 import { encodeHeader, FRAME_HEADER, FrameKind } from './frame.ts'
@@ -266,6 +266,29 @@ describe('the end of the last segment', () => {
     await ledger.close()
   })
 
+  test('a last segment the disk does not give back (EIO): the ledger opens, goes on past it, and shows it once it reads', async () => {
+    const { disk, segment } = await filledDisk(4, 100)
+    disk.faults.fail = (operation, path) => (operation === 'read' && path === segment(0) ? 'EIO' : undefined)
+    const ledger = await openLedger({ dir: DIR, files: disk.mount() })
+    expect(ledger.recovery.damaged).toMatchObject([{ segment: segmentName(0) }])
+    const { offset } = await ledger.publish(batchOf(['new']), 1)
+    expect(offset).toBeGreaterThanOrEqual(8)
+    expect(await readRecords(ledger, new Map(), 1)).toMatchObject([{ offset, line: 'new' }])
+    disk.faults.fail = () => undefined
+    expect((await readRecords(ledger, new Map(), 9)).map((record) => record.offset)).toEqual([
+      0,
+      1,
+      2,
+      3,
+      4,
+      5,
+      6,
+      7,
+      offset,
+    ])
+    await ledger.close()
+  })
+
   test('a newer version is refused, and nothing is changed', async () => {
     const { disk, segment } = await filledDisk(4, 100)
     const bytes = Buffer.from(disk.peek(segment(0)))
@@ -320,4 +343,51 @@ test('dump gives the records of a range, and says what it skipped', async () => 
   }
   expect(offsets).toEqual([5, 6, 7, 8, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20])
   expect(gaps).toMatchObject([{ from: 10, to: 12 }])
+})
+
+test('whatever happens to the bytes of a segment: it opens, and each record is given as it was written or told as gone', async () => {
+  for (let seed = 1; seed <= 150; seed++) {
+    const random = seededRandom(seed)
+    const below = (n: number) => Math.floor(random() * n)
+    const { disk, reopen, segment } = await filledDisk(12, 4)
+    const path = segment(8 * below(3))
+    let bytes = Buffer.from(disk.peek(path))
+    for (let i = 1 + below(4); i > 0 && bytes.length > 0; i--) {
+      const at = below(bytes.length)
+      const to = Math.min(bytes.length, at + 1 + below(300))
+      const what = below(5)
+      if (what === 0) bytes[at] = below(256)
+      else if (what === 1) bytes.fill(0, at, to)
+      else if (what === 2) bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(to)])
+      else if (what === 3) bytes = Buffer.concat([bytes.subarray(0, to), bytes.subarray(at, to), bytes.subarray(to)])
+      else bytes = Buffer.from(bytes.subarray(0, at))
+    }
+    disk.poke(path, bytes)
+    const gone = new Set<number>()
+    const ledger = await reopen({
+      onGap: ({ from, to }) => {
+        for (let offset = from; offset < Math.min(to, 24); offset++) gone.add(offset)
+      },
+    })
+    const { offset: end } = await ledger.publish(batchOf(['end']), 1)
+    const got: number[] = []
+    const stop = new AbortController()
+    for await (const { offset, batch } of ledger.subscribe(new Map([[0, 0]]), stop.signal)) {
+      if (offset === end) stop.abort()
+      else {
+        linesOf(batch).forEach((line, i) => {
+          expect(number(line), `seed ${seed}`).toBe(offset + i)
+          got.push(offset + i)
+        })
+      }
+    }
+    // Only the tail of the last segment may be cut as torn; then its offsets are given again.
+    const expected = Array.from({ length: Math.min(24, end) }, (_, i) => i)
+    expect(
+      [...got, ...gone].toSorted((a, b) => a - b),
+      `seed ${seed}`,
+    ).toEqual(expected)
+    await ledger.close()
+    await fsckLedger(DIR, { files: disk.mount() })
+  }
 })

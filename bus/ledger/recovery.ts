@@ -2,6 +2,7 @@
 // a last segment without a mark (the process did not close it) is read, to find where the durable frames end.
 
 import { basename, join } from 'node:path'
+import { describe, isPipelineError } from '../../core/errors.ts'
 import type { Context } from './context.ts'
 import { errorCode, type LedgerFile, readFull, unlinkIfThere } from './files.ts'
 import { decodeHeader, FRAME_HEADER, type FrameHeader, FrameKind, GENESIS, isBatch } from './frame.ts'
@@ -117,8 +118,16 @@ async function recoverTail(
   let keepOpen = false
   try {
     const size = await file.size()
-    const head = await readSign(file, 0, segment.path)
-    if (!head && size <= FRAME_HEADER) {
+    let head: FrameHeader | undefined
+    let mark: FrameHeader | undefined
+    let tail: Tail | undefined
+    try {
+      head = await readSign(file, 0, segment.path)
+      mark = await readSign(file, size - FRAME_HEADER, segment.path)
+    } catch (error) {
+      tail = unreadableTail(ctx, segment, size, error)
+    }
+    if (!head && !tail && size <= FRAME_HEADER) {
       // The head is synced before anything follows it: this creation never finished.
       await file.close()
       await unlinkIfThere(ctx.files, segment.path)
@@ -126,9 +135,13 @@ async function recoverTail(
       info.leftovers.push(basename(segment.path))
       return false
     }
-    const mark = await readSign(file, size - FRAME_HEADER, segment.path)
     const clean = head?.kind === FrameKind.head && mark?.kind === FrameKind.mark && mark.salt.equals(head.salt)
-    const tail = clean ? markedTail(mark, size) : await scanTail(ctx, file, segment, size, info)
+    if (!tail && clean) tail = markedTail(mark as FrameHeader, size)
+    try {
+      tail ??= await scanTail(ctx, file, segment, size, info)
+    } catch (error) {
+      tail = unreadableTail(ctx, segment, size, error)
+    }
     for (const damage of tail.damaged) {
       const noted = await quarantine.add(segment, damage)
       if (noted) info.damaged.push(noted)
@@ -168,6 +181,18 @@ interface Tail {
 
 function markedTail(mark: FrameHeader, size: number): Tail {
   return { durable: size, next: mark.first, chain: mark.chain, newestMs: mark.appendedMs, damaged: [] }
+}
+
+/**
+ * The disk does not give the last segment back, now. It is left as it is, for a later life of the disk; what is published
+ * next goes to a new segment whose offsets lie past all it may hold.
+ */
+function unreadableTail(ctx: Context, segment: Segment, size: number, error: unknown): Tail {
+  if (isPipelineError(error)) throw error // a newer version: refuse
+  ctx.counters.add('bus_read_failures_total', 1, { reason: errorCode(error) })
+  const problem = `cannot be read: ${describe(error)}`
+  const damaged: ScannedDamage[] = [{ kind: 'damage', position: 0, bytes: size, problem }]
+  return { durable: size, next: segment.first, chain: GENESIS, newestMs: 0, damaged }
 }
 
 async function scanTail(
