@@ -22,7 +22,8 @@ const plain: Typed = {
     'threat.enrichments.indicator.port threat.indicator.port threat.indicator.scanner_stats threat.indicator.sightings ' +
     'threat.enrichments.indicator.scanner_stats threat.enrichments.indicator.sightings threat.enrichments.indicator.url.port ' +
     'threat.indicator.url.port volume.size gen_ai.request.max_tokens gen_ai.request.seed gen_ai.usage.input_tokens ' +
-    'gen_ai.usage.output_tokens process.entry_leader.parent.session_leader.pid process.session_leader.parent.session_leader.pid',
+    'gen_ai.usage.output_tokens process.entry_leader.parent.session_leader.pid process.session_leader.parent.session_leader.pid ' +
+    'process.entry_leader.parent.session_leader.vpid process.session_leader.parent.session_leader.vpid',
   float:
     'event.risk_score event.risk_score_norm container.cpu.usage container.memory.usage host.cpu.usage ' +
     'vulnerability.score.base vulnerability.score.environmental vulnerability.score.temporal',

@@ -70,7 +70,7 @@ function write(
   at: number,
   key: string | undefined,
 ): string | undefined {
-  if (countValues(parsed.event, MAX_VALUES) <= MAX_VALUES) {
+  if (reader.bytes.length < SURELY_FEW_BYTES || countValues(parsed.event, MAX_VALUES) <= MAX_VALUES) {
     writer.write(parsed.event, parsed.timestamp, partition, at, reader.origin.source, key)
     return parsed.unparsed
   }
@@ -81,6 +81,8 @@ function write(
 
 /** Far below what an event of a batch can hold (65,535). */
 const MAX_VALUES = 30_000
+/** A value takes two bytes of JSON, and a pack that keeps the vendor's document says it twice at most. */
+const SURELY_FEW_BYTES = 16 * 1024
 
 /** Values of an event, counted no further than needed. */
 function countValues(value: unknown, limit: number): number {

@@ -41,7 +41,7 @@ export interface ParserLimits {
 
 const defaultLimits: ParserLimits = { maxBytes: 1024 * 1024, aheadMs: 5 * 60_000, maxAheadMs: 24 * 3_600_000 }
 
-/** Compiled packs in, a parser out. It keeps no state between lines but caches. */
+/** Compiled packs in, a parser out. What it makes of a line depends on that line alone, never on the ones before. */
 export function createParser(options: ParserOptions): Parser {
   return new LineParser(options)
 }
@@ -67,12 +67,11 @@ class LineParser implements Parser {
     json: undefined,
     source: undefined,
     used: new Set(),
+    mark: undefined,
     timeMs: Number.NaN,
     receivedAtMs: 0,
     zone: utc,
   }
-  /** Which pack knew the last line of a source: asked first for the next one. */
-  readonly #lastPack = new Map<string, Pack>()
 
   constructor(options: ParserOptions) {
     this.#choose = new PackChooser(options.packs)
@@ -159,14 +158,7 @@ class LineParser implements Parser {
       for (const pack of choose.ofJson(json)) if (run(pack)) return pack
       return undefined
     }
-    const last = this.#lastPack.get(origin.source)
-    if (last && run(last)) return last
-    for (const pack of choose.ofText(body)) {
-      if (!run(pack)) continue
-      if (this.#lastPack.size > 10_000) this.#lastPack.clear()
-      this.#lastPack.set(origin.source, pack)
-      return pack
-    }
+    for (const pack of choose.ofText(body)) if (run(pack)) return pack
     return undefined
   }
 
@@ -195,6 +187,7 @@ class LineParser implements Parser {
       return line.parsed(own?.dataset ?? 'syslog', own?.module ?? 'syslog', timeMs, this.#limits)
     }
     if (body.charCodeAt(0) === 123 && !json) return line.unparsed(Reasons.invalidJson)
+    if (/^<\d/.test(body)) return line.unparsed(Reasons.invalidSyslog)
     if (hinted && hinted.length > 0)
       return line.unparsed(Reasons.packMismatch, `${(hinted[0] as Pack).name} does not know this line`)
     if (container) return line.parsed('container', 'container', timeMs, this.#limits)
@@ -311,6 +304,7 @@ class Line {
     about['kind'] = reason ? 'pipeline_error' : (about['kind'] ?? 'event')
     about['dataset'] ??= dataset
     if (module !== undefined) about['module'] ??= module
+    if (this.envelope && this.envelope.sequence !== '') about['sequence'] = Number(this.envelope.sequence)
     about['original'] = this.original
     about['created'] = formatTime(receivedAtMs)
     about['ingested'] = formatTime(this.#nowMs)

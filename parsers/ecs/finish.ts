@@ -1,5 +1,6 @@
 // What every event gets, whatever pack made it: addresses told from names, and `related` for pivoting.
 
+import { isIP } from 'node:net'
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import { splitAddress } from './address.ts'
 
@@ -68,6 +69,10 @@ export function finishEvent(event: EcsEvent): void {
 function completeAddress(end: EcsEvent): void {
   const { address, ip, domain } = end
   if (typeof address === 'string' && ip === undefined && domain === undefined) {
+    if (isIP(address) > 0) {
+      end['ip'] = address
+      return
+    }
     const found = splitAddress(address)
     if (!found) return
     if (found.ip !== undefined) end['ip'] = found.ip

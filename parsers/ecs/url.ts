@@ -1,4 +1,4 @@
-// A URL or an HTTP request target, taken apart as ECS url.* without being changed: what was asked stays readable.
+// A URL or an HTTP request target, taken apart as ECS url.*.
 
 import type { EcsEvent } from '../../core/event.ts'
 
@@ -30,12 +30,22 @@ export function splitUrl(original: string): EcsEvent {
     rest = rest.slice(0, mark)
   }
   if (rest !== '') {
-    url['path'] = rest
+    url['path'] = decode(rest)
     const dot = rest.lastIndexOf('.')
     const extension = dot > rest.lastIndexOf('/') ? rest.slice(dot + 1) : ''
     if (/^[A-Za-z0-9]{1,10}$/.test(extension)) url['extension'] = extension
   }
   return url
+}
+
+/** Percent signs taken off, so that `/..%2f` is found as what it is; url.original keeps the way it was written. */
+function decode(path: string): string {
+  if (!path.includes('%')) return path
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path // not encoded text
+  }
 }
 
 function authority(url: EcsEvent, text: string): void {

@@ -25,8 +25,14 @@ export function readCef(text: string): CommonEvent | undefined {
   const head = header(text, start + 4, 7)
   if (!head) return undefined
   const [version, vendor, product, deviceVersion, eventId, name, severity] = head.parts as [
-    string, string, string, string, string, string, string,
-  ] // biome-ignore format: seven columns
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ]
   if (!/^\s*\d/.test(version)) return undefined
   const extension = cefExtension(text, head.end)
   return { version: version.trim(), vendor, product, deviceVersion, eventId, name, severity, extension }

@@ -43,7 +43,7 @@ export function readKeyValue(text: string, options: KeyValueOptions = {}): EcsEv
     const quote = text.charCodeAt(at)
     const close = quote === 34 || quote === 39 ? closing(text, at + 1, quote) : -1
     if (close >= 0) {
-      value = unescape(text.slice(at + 1, close))
+      value = unescapeQuoted(text.slice(at + 1, close))
       at = close + 1
     } else {
       const start = at
@@ -77,7 +77,7 @@ function closing(text: string, from: number, quote: number): number {
   return -1
 }
 
-const unescape = (text: string) => (text.includes('\\') ? text.replaceAll(/\\(["'\\])/g, '$1') : text)
+const unescapeQuoted = (text: string) => (text.includes('\\') ? text.replaceAll(/\\(["'\\])/g, '$1') : text)
 
 function endOfWord(text: string, from: number, isGap: (c: number) => boolean): number {
   let at = from

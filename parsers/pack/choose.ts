@@ -23,7 +23,7 @@ export class PackChooser {
       const { detect } = pack
       for (const program of detect.programs) push(this.#byProgram, program, pack)
       if (detect.files.length > 0) this.#byFile.push(pack)
-      if (detect.json.length > 0) this.#byJson.push(pack)
+      if (detect.anyJson) this.#byJson.push(pack)
       if (detect.content || detect.contains.length > 0 || detect.starts.length > 0) this.#byText.push(pack)
     }
   }

@@ -28,13 +28,21 @@ export function toBoolean(value: EcsValue): boolean | undefined {
   if (typeof value === 'number') return value === 1 ? true : value === 0 ? false : undefined
   if (typeof value !== 'string') return undefined
   switch (value.toLowerCase()) {
-    case 'true': case 'yes': case 'on': case '1': case 'y':
+    case 'true':
+    case 'yes':
+    case 'on':
+    case '1':
+    case 'y':
       return true
-    case 'false': case 'no': case 'off': case '0': case 'n':
+    case 'false':
+    case 'no':
+    case 'off':
+    case '0':
+    case 'n':
       return false
     default:
       return undefined
-  } // biome-ignore format: two rows
+  }
 }
 
 /** An IP address without brackets, zone or surrounding space; an IPv4-mapped IPv6 address stays as written. */

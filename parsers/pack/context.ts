@@ -12,8 +12,10 @@ export interface PackContext extends TimeContext {
   json: EcsEvent | undefined
   /** What the last reader (json, kv, csv, cef, leef) found; `.name` in a pack reads it. */
   source: EcsEvent | undefined
-  /** First parts of the names read from `source`, for `keep`. */
+  /** First parts of the names that were taken from `source` into a field, for `keep`. */
   used: Set<string>
+  /** The name of the source that was read last; becomes used when its value found its field. */
+  mark: string | undefined
   /** `@timestamp` as the pack read it, ms since 1970; NaN when it read none. */
   timeMs: number
 }

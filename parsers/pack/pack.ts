@@ -16,6 +16,7 @@ export interface Detect {
   /** The body begins with one of these. */
   readonly starts: readonly string[]
   /** Keys the JSON body must have, with a value each, or undefined for any. */
+  readonly anyJson: boolean
   readonly json: readonly { readonly path: readonly string[]; readonly values: ReadonlySet<string> | undefined }[]
   /** Part of the file's path. */
   readonly files: readonly string[]
@@ -39,8 +40,18 @@ export interface Pack {
 }
 
 const KEYS = [
-  'pack', 'title', 'dataset', 'module', 'aliases', 'priority', 'detect', 'patterns', 'tables', 'parse', 'steps',
-] as const // biome-ignore format: one list
+  'pack',
+  'title',
+  'dataset',
+  'module',
+  'aliases',
+  'priority',
+  'detect',
+  'patterns',
+  'tables',
+  'parse',
+  'steps',
+] as const
 const DETECT_KEYS = ['program', 'contains', 'starts', 'json', 'file', 'content'] as const
 
 /** @throws PACK_INVALID, GROK_INVALID, GROK_UNKNOWN_PATTERN with file and line */
@@ -121,6 +132,7 @@ function readDetect(value: EcsValue, fail: Fail): Detect {
     starts: textList(given['starts'], [...where, 'starts'], fail),
     files: textList(given['file'], [...where, 'file'], fail),
     content: given['content'] === true,
+    anyJson: json !== undefined,
     json: Object.entries((json ?? {}) as EcsEvent).map(([path, values]) => ({
       path: path.split('.'),
       values: values === null ? undefined : new Set((Array.isArray(values) ? values : [values]).map(String)),

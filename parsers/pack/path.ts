@@ -64,7 +64,7 @@ export function compileGet(path: Path, marks = true): Getter {
     const mark = marks && typeof first === 'string' ? first : undefined
     return (context) => {
       const value = step(context.source, parts, 0)
-      if (mark !== undefined && value !== undefined) context.used.add(mark)
+      if (mark !== undefined && value !== undefined) context.mark = mark
       return value
     }
   }

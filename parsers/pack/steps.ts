@@ -22,7 +22,7 @@ type Compile = (value: unknown, where: Where, env: CompileEnv) => Step
 /** Longest text that patterns and formats are given, in characters. */
 export const MAX_PATTERN_CHARS = 64 * 1024
 
-/** One block: its keys in order. Answers false as soon as `when` or a reader says no. */
+/** One block: its keys in order. It ends, answering false, as soon as `when` or a reader says no. */
 export function compileBlock(value: unknown, where: Where, env: CompileEnv): Step {
   if (!isObject(value)) return env.fail(where, 'a block of steps belongs here, like `set: {event.kind: event}`')
   const steps = Object.keys(value).map((key) => {
@@ -53,15 +53,37 @@ export function compileFirst(value: unknown, where: Where, env: CompileEnv): Ste
   const blocks = value.map((block, i) => ({
     step: compileBlock(block, [...where, i], env),
     starts: isObject(block) ? startsOf(block['grok']) : undefined,
+    undo: isObject(block) && mayFailLate(block),
   }))
   return (context) => {
     for (let i = 0; i < blocks.length; i++) {
-      const { step, starts } = blocks[i] as (typeof blocks)[number]
+      const { step, starts, undo } = blocks[i] as (typeof blocks)[number]
       if (starts !== undefined && !beginsWithOne(context.body, starts)) continue
+      const before = undo ? clone(context.event) : undefined
       if (step(context)) return true
+      if (before) context.event = before
     }
     return false
   }
+}
+
+/** Keys that can say no. */
+const DECIDING = new Set(['when', 'grok', 'json', 'kv', 'csv', 'cef', 'leef'])
+
+/** True for a block that may say no after it has changed the event. */
+function mayFailLate(block: EcsEvent): boolean {
+  const keys = Object.keys(block)
+  const firstChange = keys.findIndex((key) => key !== 'when')
+  return firstChange >= 0 && keys.some((key, i) => i > firstChange && DECIDING.has(key))
+}
+
+function clone(value: EcsEvent): EcsEvent {
+  const copy: EcsEvent = {}
+  for (const key in value) {
+    const inner = value[key]
+    copy[key] = isObject(inner) ? clone(inner) : Array.isArray(inner) ? inner.slice() : inner
+  }
+  return copy
 }
 
 function beginsWithOne(text: string, starts: readonly string[]): boolean {
@@ -245,15 +267,25 @@ function compileTarget(name: string, where: Where, env: CompileEnv): (context: P
     const coerce = coerceFor(name)
     return (context, value) => {
       const text = coerce(value, context)
-      if (typeof text === 'string') context.timeMs = parseStamp(text)
+      if (typeof text !== 'string') return
+      context.timeMs = parseStamp(text)
+      consume(context)
     }
   }
   const put = compilePut(path, where, env)
   const coerce = coerceFor(dotted(path))
   return (context, value) => {
     const fitted = coerce(value, context)
-    if (fitted !== undefined && fitted !== null) put(context, fitted)
+    if (fitted === undefined || fitted === null) return
+    put(context, fitted)
+    consume(context)
   }
+}
+
+/** The name read last found its field: `keep` leaves it out. A value that did not fit stays with the vendor's. */
+function consume(context: PackContext): void {
+  if (context.mark !== undefined) context.used.add(context.mark)
+  context.mark = undefined
 }
 
 /** The instant of a text that formatTime made; microseconds are past what Date.parse keeps. */
@@ -270,6 +302,7 @@ const fields: Compile = (value, where, env) => {
   return (context) => {
     for (let i = 0; i < pairs.length; i++) {
       const { get, put } = pairs[i] as (typeof pairs)[number]
+      context.mark = undefined
       const found = get(context)
       if (found !== undefined && found !== null && found !== '') put(context, found)
     }
@@ -393,6 +426,7 @@ const address: Compile = (value, where, env) => {
       const text = get(context)
       const found = typeof text === 'string' ? splitAddress(text) : undefined
       if (!found) continue
+      consume(context)
       put[0]?.(context, found.address)
       if (found.ip !== undefined) put[1]?.(context, found.ip)
       if (found.domain !== undefined) put[2]?.(context, found.domain)
@@ -416,6 +450,7 @@ const url: Compile = (value, where, env) => {
     for (const { get, have, put } of pairs) {
       const text = get(context)
       if (typeof text !== 'string' || text === '') continue
+      consume(context)
       const had = have(context)
       put(context, isObject(had) ? Object.assign(had, splitUrl(text)) : splitUrl(text))
     }
@@ -473,6 +508,7 @@ function pairsOf(value: unknown, where: Where, env: CompileEnv): [string, unknow
 }
 
 const when: Compile = (value, where, env) => compileWhen(value, where, env)
+/** Choices inside a block: whatever they come to, the block goes on. */
 const always =
   (compile: Compile): Compile =>
   (value, where, env) => {
@@ -499,10 +535,9 @@ const stepKinds: Readonly<Record<string, Compile>> = {
   remove,
   address,
   url,
-  switch: switchStep,
-  first: compileFirst,
-  try: always(compileBlocks),
-  steps: compileBlocks,
+  switch: always(switchStep),
+  first: always(compileFirst),
+  steps: always(compileBlocks),
   keep,
 }
 export const stepNames: readonly string[] = Object.keys(stepKinds)

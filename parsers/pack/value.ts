@@ -94,26 +94,84 @@ const converters: Readonly<Record<string, { readonly args: number; make(args: re
   lower: { args: 0, make: () => onText((text) => text.toLowerCase()) },
   upper: { args: 0, make: () => onText((text) => text.toUpperCase()) },
   trim: { args: 0, make: () => onText((text) => text.trim()) },
-  basename: { args: 0, make: () => onText((text) => text.slice(Math.max(text.lastIndexOf('/'), text.lastIndexOf('\\')) + 1)) },
+  basename: {
+    args: 0,
+    make: () => onText((text) => text.slice(Math.max(text.lastIndexOf('/'), text.lastIndexOf('\\')) + 1)),
+  },
   unquote: { args: 0, make: () => onText((text) => text.replace(/^(["'])([\s\S]*)\1$/, '$2')) },
   urldecode: { args: 0, make: () => onText(decodeUrl) },
-  list: { args: 0, make: () => (value) => (value === undefined || value === null || Array.isArray(value) ? value : [value]) },
+  list: {
+    args: 0,
+    make: () => (value) => (value === undefined || value === null || Array.isArray(value) ? value : [value]),
+  },
   first: { args: 0, make: () => (value) => (Array.isArray(value) ? value[0] : value) },
   last: { args: 0, make: () => (value) => (Array.isArray(value) ? value[value.length - 1] : value) },
   /** `split ','`: parts without surrounding space, empty ones left out. */
-  split: { args: 1, make: ([sep]) => onText((text) => text.split(sep as string, 1000).map((p) => p.trim()).filter(Boolean)) },
-  join: { args: 1, make: ([sep]) => (value) => (Array.isArray(value) ? value.join(sep) : value) },
-  before: { args: 1, make: ([mark]) => onText((text) => (text.includes(mark as string) ? text.slice(0, text.indexOf(mark as string)) : text)) },
-  after: { args: 1, make: ([mark]) => onText((text) => (text.includes(mark as string) ? text.slice(text.indexOf(mark as string) + (mark as string).length) : undefined)) },
-  after_last: { args: 1, make: ([mark]) => onText((text) => (text.includes(mark as string) ? text.slice(text.lastIndexOf(mark as string) + (mark as string).length) : undefined)) },
-  strip: { args: 1, make: ([start]) => onText((text) => (text.startsWith(start as string) ? text.slice((start as string).length) : text)) },
+  split: {
+    args: 1,
+    make: ([sep]) =>
+      onText((text) =>
+        text
+          .split(sep as string, 1000)
+          .map((p) => p.trim())
+          .filter(Boolean),
+      ),
+  },
+  join: {
+    args: 1,
+    make:
+      ([sep]) =>
+      (value) =>
+        Array.isArray(value) ? value.join(sep) : value,
+  },
+  before: {
+    args: 1,
+    make: ([mark]) =>
+      onText((text) => (text.includes(mark as string) ? text.slice(0, text.indexOf(mark as string)) : text)),
+  },
+  after: {
+    args: 1,
+    make: ([mark]) =>
+      onText((text) =>
+        text.includes(mark as string) ? text.slice(text.indexOf(mark as string) + (mark as string).length) : undefined,
+      ),
+  },
+  after_last: {
+    args: 1,
+    make: ([mark]) =>
+      onText((text) =>
+        text.includes(mark as string)
+          ? text.slice(text.lastIndexOf(mark as string) + (mark as string).length)
+          : undefined,
+      ),
+  },
+  strip: {
+    args: 1,
+    make: ([start]) =>
+      onText((text) => (text.startsWith(start as string) ? text.slice((start as string).length) : text)),
+  },
   /** The value unless it is this one: `not '-'`. */
-  not: { args: 1, make: ([unwanted]) => (value) => (value === unwanted ? undefined : value) },
-  default: { args: 1, make: ([text]) => (value) => (value === undefined || value === null || value === '' ? text : value) },
+  not: {
+    args: 1,
+    make:
+      ([unwanted]) =>
+      (value) =>
+        value === unwanted ? undefined : value,
+  },
+  default: {
+    args: 1,
+    make:
+      ([text]) =>
+      (value) =>
+        value === undefined || value === null || value === '' ? text : value,
+  },
   /** Multiplies numbers: seconds to nanoseconds is `times 1000000000`. */
   times: { args: 1, make: ([factor]) => onEach((value) => scale(value, Number(factor))) },
-  json: { args: 0, make: () => (value) => (value === undefined || typeof value === 'string' ? value : JSON.stringify(value)) },
-} // biome-ignore format: a table
+  json: {
+    args: 0,
+    make: () => (value) => (value === undefined || typeof value === 'string' ? value : JSON.stringify(value)),
+  },
+}
 
 function scale(value: EcsValue, factor: number): number | undefined {
   const number = toFloat(value)

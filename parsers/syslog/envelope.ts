@@ -57,14 +57,43 @@ export function resetEnvelope(envelope: Envelope): void {
 
 /** RFC 5424 table 1, with the names that syslog.conf uses. */
 export const facilityNames = [
-  'kern', 'user', 'mail', 'daemon', 'auth', 'syslog', 'lpr', 'news', 'uucp', 'cron', 'authpriv', 'ftp', 'ntp', 'security',
-  'console', 'solaris-cron', 'local0', 'local1', 'local2', 'local3', 'local4', 'local5', 'local6', 'local7',
-] as const // biome-ignore format: a table
+  'kern',
+  'user',
+  'mail',
+  'daemon',
+  'auth',
+  'syslog',
+  'lpr',
+  'news',
+  'uucp',
+  'cron',
+  'authpriv',
+  'ftp',
+  'ntp',
+  'security',
+  'console',
+  'solaris-cron',
+  'local0',
+  'local1',
+  'local2',
+  'local3',
+  'local4',
+  'local5',
+  'local6',
+  'local7',
+] as const
 
 /** RFC 5424 table 2. */
 export const severityNames = [
-  'emergency', 'alert', 'critical', 'error', 'warning', 'notice', 'informational', 'debug',
-] as const // biome-ignore format: a table
+  'emergency',
+  'alert',
+  'critical',
+  'error',
+  'warning',
+  'notice',
+  'informational',
+  'debug',
+] as const
 
 /** Length of `<PRI>` at the start of a text, its value in `priority`; 0 and -1 if there is none. */
 export interface Priority {

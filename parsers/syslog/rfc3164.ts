@@ -18,9 +18,32 @@ const MAX_TAG = 128
 
 /** Words that stand where a host would in application logs that begin with a time. */
 const LEVELS = new Set([
-  'TRACE', 'DEBUG', 'INFO', 'NOTICE', 'WARN', 'WARNING', 'ERROR', 'ERR', 'CRIT', 'CRITICAL', 'FATAL', 'SEVERE', 'LOG',
-  'ALERT', 'EMERG', 'PANIC', 'HINT', 'DETAIL', 'STATEMENT', 'AM', 'PM', 'UTC', 'GMT', 'STDOUT', 'STDERR',
-]) // biome-ignore format: a table
+  'TRACE',
+  'DEBUG',
+  'INFO',
+  'NOTICE',
+  'WARN',
+  'WARNING',
+  'ERROR',
+  'ERR',
+  'CRIT',
+  'CRITICAL',
+  'FATAL',
+  'SEVERE',
+  'LOG',
+  'ALERT',
+  'EMERG',
+  'PANIC',
+  'HINT',
+  'DETAIL',
+  'STATEMENT',
+  'AM',
+  'PM',
+  'UTC',
+  'GMT',
+  'STDOUT',
+  'STDERR',
+])
 
 /** @returns false when the line is not syslog by the rules above; the envelope is then to be reset */
 export function readRfc3164(text: string, envelope: Envelope, context: TimeContext): boolean {

@@ -44,20 +44,33 @@ export function monthAt(text: string, at: number): number {
   const b = text.charCodeAt(at + 1) | 32
   const c = text.charCodeAt(at + 2) | 32
   switch ((a << 16) | (b << 8) | c) {
-    case 0x6a616e: return 1
-    case 0x666562: return 2
-    case 0x6d6172: return 3
-    case 0x617072: return 4
-    case 0x6d6179: return 5
-    case 0x6a756e: return 6
-    case 0x6a756c: return 7
-    case 0x617567: return 8
-    case 0x736570: return 9
-    case 0x6f6374: return 10
-    case 0x6e6f76: return 11
-    case 0x646563: return 12
-    default: return 0
-  } // biome-ignore format: a table
+    case 0x6a616e:
+      return 1
+    case 0x666562:
+      return 2
+    case 0x6d6172:
+      return 3
+    case 0x617072:
+      return 4
+    case 0x6d6179:
+      return 5
+    case 0x6a756e:
+      return 6
+    case 0x6a756c:
+      return 7
+    case 0x617567:
+      return 8
+    case 0x736570:
+      return 9
+    case 0x6f6374:
+      return 10
+    case 0x6e6f76:
+      return 11
+    case 0x646563:
+      return 12
+    default:
+      return 0
+  }
 }
 
 /** Reads `.123456` or `,123` at clock.end into ms; moves clock.end. */
@@ -95,7 +108,7 @@ export function timeOfDay(text: string, clock: Clock, needSeconds = true): numbe
     end += 3
   } else if (needSeconds) return Number.NaN
   clock.end = end
-  return (hour * 3600 + minute * 60 + second) * 1000 + (needSeconds || second >= 0 ? fraction(text, clock) : 0)
+  return (hour * 3600 + minute * 60 + second) * 1000 + fraction(text, clock)
 }
 
 /** Reads `Z`, `+hh:mm`, `+hhmm`, `+hh` at clock.end into clock.offsetMs; leaves it undefined when none is there. */
@@ -194,7 +207,11 @@ export function readBsd(text: string, at: number, clock: Clock): boolean {
   if (year < 0 && text.charCodeAt(clock.end) === 32) {
     const trailing = digits(text, clock.end + 1, 4)
     const after = text.charCodeAt(clock.end + 5)
-    if (trailing >= 1970 && trailing < 2200 && (after === 32 || after === 58 || Number.isNaN(after))) {
+    if (
+      trailing >= 1970 &&
+      trailing < 2200 &&
+      (after === 32 || Number.isNaN(after) || (after === 58 && text.charCodeAt(clock.end + 6) === 32))
+    ) {
       year = trailing
       clock.end += 5
     }

@@ -183,16 +183,23 @@ function literal(text: string): Step {
   }
 }
 
-let lastMs = Number.NaN
-let lastText = ''
+// The text of a second, `2026-01-15T10:00:00.`, for the last few seconds asked for: a batch has the same ones again.
+const SLOTS = 64
+const slotSeconds = new Float64Array(SLOTS).fill(Number.NaN)
+const slotTexts: string[] = new Array<string>(SLOTS).fill('')
+const THREE: readonly string[] = Array.from({ length: 1000 }, (_, i) => String(i).padStart(3, '0'))
 
 /** ISO 8601 in UTC, to the millisecond, or to the microsecond when there are any. `ms` must be a time Date can hold. */
 export function formatTime(ms: number): string {
-  if (ms === lastMs) return lastText
-  const whole = Math.floor(ms)
-  const text = new Date(whole).toISOString()
-  const micros = Math.round((ms - whole) * 1000)
-  lastMs = ms
-  lastText = micros > 0 && micros < 1000 ? `${text.slice(0, -1)}${String(micros).padStart(3, '0')}Z` : text
-  return lastText
+  const totalMicros = Math.round((ms - Math.floor(ms)) * 1000)
+  const whole = totalMicros === 1000 ? Math.floor(ms) + 1 : Math.floor(ms)
+  const second = Math.floor(whole / 1000)
+  const slot = ((second % SLOTS) + SLOTS) % SLOTS
+  if (slotSeconds[slot] !== second) {
+    slotTexts[slot] = new Date(second * 1000).toISOString().slice(0, -4)
+    slotSeconds[slot] = second
+  }
+  const millis = THREE[whole - second * 1000] as string
+  const micros = totalMicros > 0 && totalMicros < 1000 ? (THREE[totalMicros] as string) : ''
+  return `${slotTexts[slot]}${millis}${micros}Z`
 }

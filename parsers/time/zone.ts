@@ -1,10 +1,31 @@
 // Zone names to offsets, fast: one look at the calendar library per zone and quarter of an hour, the rest from a table.
 
 const FIXED: Readonly<Record<string, number>> = {
-  Z: 0, UTC: 0, GMT: 0, WET: 0, WEST: 60, CET: 60, CEST: 120, EET: 120, EEST: 180, MSK: 180,
-  EST: -300, EDT: -240, CST: -360, CDT: -300, MST: -420, MDT: -360, PST: -480, PDT: -420,
-  JST: 540, KST: 540, HKT: 480, SGT: 480, AEST: 600, AEDT: 660,
-} // biome-ignore format: one row a region
+  Z: 0,
+  UTC: 0,
+  GMT: 0,
+  WET: 0,
+  WEST: 60,
+  CET: 60,
+  CEST: 120,
+  EET: 120,
+  EEST: 180,
+  MSK: 180,
+  EST: -300,
+  EDT: -240,
+  CST: -360,
+  CDT: -300,
+  MST: -420,
+  MDT: -360,
+  PST: -480,
+  PDT: -420,
+  JST: 540,
+  KST: 540,
+  HKT: 480,
+  SGT: 480,
+  AEST: 600,
+  AEDT: 660,
+}
 
 const QUARTER_MS = 15 * 60_000
 /** Quarters remembered per zone: 4,096 are 42 days; a replay of older lines starts afresh. */
