@@ -1,7 +1,7 @@
 // A request body -> its records, each the exact bytes that were sent. All or nothing: a record over the limit, or a body
 // that is not what it says, refuses the request before anything is taken.
 
-import { decodeString, eachElement, JsonSyntaxError, skipSpace, skipValue } from './json-scan.ts'
+import { decodeString, eachElement, JsonSyntaxError, skipSpace, skipValue } from '../json-scan.ts'
 import { HttpRefusal } from './refusal.ts'
 
 export interface RecordLimits {

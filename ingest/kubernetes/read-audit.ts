@@ -1,9 +1,9 @@
 // The body of a Kubernetes audit webhook -> its events, each the exact bytes that were sent.
 // https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/
 
-import { decodeString, eachElement, eachMember, skipSpace, skipValue } from '../http/json-scan.ts'
 import { HttpRefusal } from '../http/refusal.ts'
 import { refuseRest, strictly } from '../http/split-records.ts'
+import { decodeString, eachElement, eachMember, skipSpace, skipValue } from '../json-scan.ts'
 
 export interface AuditItem {
   readonly bytes: Buffer
