@@ -428,11 +428,14 @@ export class SegmentEngine implements SegmentStore {
 
   async #pinned<T>(segments: readonly SegmentView[], run: () => Promise<T>): Promise<T> {
     const sealed = segments.filter((segment) => segment instanceof Sealed)
-    for (const segment of sealed) segment.pins++
+    for (const segment of sealed) segment.pin()
     try {
       return await run()
     } finally {
-      for (const segment of sealed) if (--segment.pins === 0 && this.#doomed.delete(segment)) this.#unlink(segment)
+      for (const segment of sealed) {
+        segment.unpin()
+        if (segment.pins === 0 && this.#doomed.delete(segment)) this.#unlink(segment)
+      }
     }
   }
 

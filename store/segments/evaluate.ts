@@ -22,6 +22,7 @@ export class SegmentFilter {
   readonly #segment: SegmentView
   readonly #cache: Lru | undefined
   readonly #budget: Budget
+  readonly #sealed: boolean
   readonly #answers = new Map<string, { upTo: number; matches: Uint8Array; any: boolean }>()
 
   /** @param cache where answers about a sealed segment's dictionaries are kept between queries */
@@ -29,7 +30,8 @@ export class SegmentFilter {
     this.#node = node
     this.#segment = segment
     this.#budget = budget
-    this.#cache = segment.key.startsWith('s') ? cache : undefined
+    this.#sealed = segment.key.startsWith('s')
+    this.#cache = this.#sealed ? cache : undefined
   }
 
   /** Bit b clear: block b cannot match. Reads no blocks. */
@@ -242,8 +244,9 @@ export class SegmentFilter {
   /** The dictionary's values that pass, asked once; a head's dictionary grows, so its answer is extended. */
   #answer(leaf: Leaf, column: ColumnRef): { matches: Uint8Array; any: boolean } {
     const key = `${column.index} ${leaf.key}`
-    const dictionary = this.#segment.dictionary(column)
     const known = this.#answers.get(key)
+    if (known && this.#sealed) return known
+    const dictionary = this.#segment.dictionary(column)
     if (known && known.upTo >= dictionary.count) return known
     const make = () => this.#ask(leaf, dictionary, known)
     const answer = this.#cache

@@ -110,11 +110,11 @@ export class Sealed implements SegmentView {
   readonly path: string
   readonly fileBytes: number
   readonly summary: SegmentSummary
-  /** Queries that read it now: a retired file goes when this is 0. */
-  pins = 0
   readonly #cache: Lru
   readonly #files: FileCache
   readonly #reader: BlockReader
+  #pins = 0
+  #held: { directory?: Directory; shapes?: ShapeTable } = {}
   #bloom: Buffer | undefined
   #hashesChecked = false
 
@@ -137,17 +137,34 @@ export class Sealed implements SegmentView {
     })
   }
 
+  /** Queries that read it now: a retired file goes when this is 0. */
+  get pins(): number {
+    return this.#pins
+  }
+
+  /** Keeps directory and shapes at hand, whatever the cache does, until as many `unpin`. */
+  pin(): void {
+    this.#pins++
+  }
+
+  unpin(): void {
+    if (--this.#pins === 0) this.#held = {}
+  }
+
   get columns(): readonly ColumnRef[] {
     return this.#directory().columns
   }
 
   get shapes(): ShapeTable {
+    if (this.#held.shapes) return this.#held.shapes
     const make = () => {
       const { count } = this.summary.shapes
       const words = asUint32(this.#section(this.summary.shapes))
       return new ShapeTable(words.subarray(count + 1), words.subarray(0, count + 1), count)
     }
-    return this.#cache.get(`${this.key}/shapes`, make, (shapes) => shapes.heldBytes * 4)
+    const shapes = this.#cache.get(`${this.key}/shapes`, make, ({ heldBytes }) => heldBytes * 4)
+    if (this.#pins > 0) this.#held.shapes = shapes
+    return shapes
   }
 
   block(block: number): BlockInfo {
@@ -285,8 +302,11 @@ export class Sealed implements SegmentView {
   }
 
   #directory(): Directory {
+    if (this.#held.directory) return this.#held.directory
     const make = () => decodeDirectory(this.#section(this.summary.directory))
-    return this.#cache.get(`${this.key}/directory`, make, (directory) => directory.bytes * 4)
+    const directory = this.#cache.get(`${this.key}/directory`, make, ({ bytes }) => bytes * 4)
+    if (this.#pins > 0) this.#held.directory = directory
+    return directory
   }
 
   #entry(column: ColumnRef, block: number): FileEntry | undefined {

@@ -142,8 +142,8 @@ class StoreProxy implements SegmentStore {
   }
 
   #ask<T>(method: Method, args: unknown[], signal?: AbortSignal, transfer: ArrayBuffer[] = []): Promise<T> {
-    if (this.#ended) return Promise.reject(this.#ended)
     if (this.#closing && method !== 'close') return Promise.reject(new Error('the event store is closed'))
+    if (this.#ended) return Promise.reject(this.#ended)
     if (signal?.aborted) return Promise.reject(signal.reason)
     const id = this.#nextId++
     return new Promise<T>((resolve, reject) => {
