@@ -13,6 +13,7 @@ import { findDanger } from './safety.ts'
 import { standardPatterns } from './standard.ts'
 
 export type { GrokGroup } from './assign.ts'
+export { debugGrok, type GrokDebug } from './debug.ts'
 export { loadPatternFile } from './pattern-file.ts'
 export { standardPatterns } from './standard.ts'
 
