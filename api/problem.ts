@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Problem } from '../core/api.ts'
 import { type ErrorCode, isPipelineError, PipelineError } from '../core/errors.ts'
 
@@ -37,9 +37,6 @@ export function toProblem(error: unknown, incident: string): Problem {
       ...(query && { column }),
       ...(query && hint && { hint }),
     }
-  }
-  if ((error as FastifyError | null)?.code === 'FST_ERR_HANDLER_TIMEOUT') {
-    return { ...head(503, 'REQUEST_INVALID'), detail: 'this took too long and was stopped; ask for a shorter range' }
   }
   if (typeof given === 'number' && given >= 400 && given < 500) {
     return { ...head(given, 'REQUEST_INVALID'), detail: error instanceof Error ? error.message : String(error) }

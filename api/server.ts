@@ -49,7 +49,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const guard = openGuard({ sessions, cookieName, cliToken: options.cliToken })
   const lines = openSearchLines(options.store, now)
 
-  const app = openFastify(limits.bodyBytes, tls)
+  const app = openFastify(limits.bodyBytes, tls, log)
   app.setErrorHandler(problemHandler(log))
   app.addHook('onRequest', async (request) => checkHost(request))
   const checkHost = hostCheck(host, options.names ?? [])
@@ -86,8 +86,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   // With a session: everything that tells or changes something.
   await app.register(async (scope) => {
     const api = scope.withTypeProvider<TypeBoxTypeProvider>()
-    scope.addHook('onRequest', guard)
     noStore(scope)
+    scope.addHook('onRequest', guard)
     onlyJson(scope)
     sessionRoutes(api, context, { sessions, links, cookieName })
     searchRoutes(api, context, lines)
@@ -122,7 +122,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-function openFastify(bodyLimit: number, tls: ServerOptions['tls']): FastifyInstance {
+function openFastify(bodyLimit: number, tls: ServerOptions['tls'], log: (message: string) => void): FastifyInstance {
   const options = {
     bodyLimit,
     // All of these are 0, for ever, unless set. A tail stays below connectionTimeout by its pings.
@@ -132,6 +132,7 @@ function openFastify(bodyLimit: number, tls: ServerOptions['tls']): FastifyInsta
     return503OnClosing: true,
     forceCloseConnections: 'idle' as const,
     routerOptions: { maxParamLength: 256 },
+    frameworkErrors: problemHandler(log),
     logger: false,
   }
   const http = { headersTimeout: 20_000, maxHeaderSize: 16 * 1024 }

@@ -4,7 +4,7 @@ import { type EcsValue, getPath } from '../../core/event.ts'
 import type { Filter, TimeRange } from '../../core/query.ts'
 import type { EventStore, Hit } from '../../core/store.ts'
 import { auditEntry } from '../audit.ts'
-import { clientGone } from '../client-gone.ts'
+import { withDeadline } from '../deadline.ts'
 import type { RouteContext } from '../options.ts'
 import { notFound } from '../problem.ts'
 import { allOf } from '../query/build.ts'
@@ -38,7 +38,6 @@ export function eventRoutes(app: Api, { store, now, audit, limits }: RouteContex
   app.get(
     '/v1/events/:id/around',
     {
-      handlerTimeout: limits.searchMs,
       schema: {
         tags: ['events'],
         summary: 'Events of the same host and source just before and after one',
@@ -47,15 +46,15 @@ export function eventRoutes(app: Api, { store, now, audit, limits }: RouteContex
       },
     },
     async (request, reply): Promise<AroundOutput> => {
-      const gone = clientGone(reply)
       const counts = [request.query.before, request.query.after].map((text) => Number(text ?? 20))
       const [before, after] = counts as [number, number]
       if (before > MAX_AROUND || after > MAX_AROUND) {
         throw new PipelineError('REQUEST_INVALID', { problem: `before and after go up to ${MAX_AROUND}` })
       }
       const hit = await find(request.params.id)
-      const older = await neighbours(store, hit, before, 'desc', gone)
-      const newer = await neighbours(store, hit, after, 'asc', gone)
+      const [older, newer] = await withDeadline(reply, limits.searchMs, (signal) =>
+        Promise.all([neighbours(store, hit, before, 'desc', signal), neighbours(store, hit, after, 'asc', signal)]),
+      )
       const rows = older.length + 1 + newer.length
       await audit(auditEntry(request, now(), 'around', { detail: hit.id, rows }))
       return { before: older.reverse().map(toWireHit), event: toWireHit(hit), after: newer.map(toWireHit) }

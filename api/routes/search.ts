@@ -1,6 +1,6 @@
 import type { SearchOutput } from '../../core/api.ts'
 import { auditEntry } from '../audit.ts'
-import { clientGone } from '../client-gone.ts'
+import { withDeadline } from '../deadline.ts'
 import type { RouteContext } from '../options.ts'
 import { SearchBody } from '../schemas.ts'
 import type { Api, SearchLines } from '../search-line.ts'
@@ -10,16 +10,19 @@ export function searchRoutes(app: Api, { store, now, audit, limits }: RouteConte
   app.post(
     '/v1/search',
     {
-      handlerTimeout: limits.searchMs,
       schema: { tags: ['search'], summary: 'Matching events, newest first, page by page', body: SearchBody },
     },
     async (request, reply): Promise<SearchOutput> => {
-      const gone = clientGone(reply)
       const { query = '', limit = 100, order = 'desc' } = request.body
       const page = request.body.cursor === undefined ? undefined : readCursor(request.body.cursor, query, order)
-      const read = await lines.read(page ? { query, ...isoRange(page.range) } : request.body, gone)
-      const range = page?.range ?? read.range
-      const found = await store.search({ filter: read.filter, range, limit, order, cursor: page?.cursor }, gone)
+      const { range, found } = await withDeadline(reply, limits.searchMs, async (signal) => {
+        const read = await lines.read(page ? { query, ...isoRange(page.range) } : request.body, signal)
+        const range = page?.range ?? read.range
+        return {
+          range,
+          found: await store.search({ filter: read.filter, range, limit, order, cursor: page?.cursor }, signal),
+        }
+      })
       await audit(auditEntry(request, now(), 'search', { query, range, rows: found.hits.length }))
       return {
         hits: found.hits.map(toWireHit),

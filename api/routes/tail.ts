@@ -45,7 +45,7 @@ export function tailRoutes(
       const last = request.headers['last-event-id']
       const resume = typeof last === 'string' && last !== '' ? last : asked
       await audit(auditEntry(request, now(), 'tail', { query, detail: resume && `resume ${resume}` }))
-      if (request.raw.destroyed && reply.raw.destroyed) return reply
+      if (reply.raw.closed) return reply // gone while the entry was written
       reply.hijack()
       const tail = new Tail(reply, limits, (reason) => counters.add('api_tails_cut_total', 1, { reason }))
       open.add(tail)
