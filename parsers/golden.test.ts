@@ -1,7 +1,7 @@
 // Real lines beside the events they must become: one pair of files each, in the packs' folders and in golden/. After a
 // change run with `-u` and read the diff of the .ndjson.
 
-import { globSync, readFileSync } from 'node:fs'
+import { globSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

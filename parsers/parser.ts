@@ -158,7 +158,7 @@ class LineParser implements Parser {
       for (const pack of choose.ofJson(json)) if (run(pack)) return pack
       return undefined
     }
-    for (const pack of choose.ofText(body)) if (run(pack)) return pack
+    for (const pack of choose.ofText(body)) if ((pack.detect.content || mayRead(pack, line)) && run(pack)) return pack
     return undefined
   }
 
@@ -327,7 +327,11 @@ class Line {
   /** log.*, and `stream`, the name container tools use. */
   #log(event: EcsEvent, origin: Origin): void {
     const log: EcsEvent = asObject(event['log']) ?? {}
-    if (this.envelope) log['syslog'] = { ...syslogFields(this.envelope), ...asObject(log['syslog']) }
+    if (this.envelope) {
+      const own = asObject(log['syslog'])
+      const read = syslogFields(this.envelope)
+      log['syslog'] = own ? Object.assign(read, own) : read
+    }
     if (origin.kind === 'file' || origin.kind === 'container') {
       if (origin.peer !== '' && origin.peer !== '-') log['file'] = { path: origin.peer }
     } else if (origin.peer !== '') log['source'] = { address: origin.peer }

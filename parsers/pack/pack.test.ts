@@ -1,8 +1,14 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { isPipelineError } from '../../core/errors.ts'
 import type { EcsEvent } from '../../core/event.ts'
 import { createParser } from '../parser.ts'
+import { reasons } from '../reasons.ts'
+import { timeFormatNames } from '../time/time.ts'
 import { compilePack } from './pack.ts'
+import { stepNames } from './steps.ts'
+import { converterNames } from './value.ts'
 
 const NOW = Date.UTC(2026, 0, 15)
 const pack = (body: string, detect = 'detect: {content: true}') => `pack: p\ndataset: acme.log\n${detect}\n${body}`
@@ -174,4 +180,17 @@ test('a mistake in a pattern names the file', () => {
   } catch (error) {
     expect(isPipelineError(error, 'GROK_UNKNOWN_PATTERN')).toBe(true)
   }
+})
+
+test('the example of docs/packs.md is a pack and does what the page says', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/packs.md'), 'utf8')
+  const yaml = /```yaml\n([\s\S]*?)```/.exec(page)?.[1] as string
+  expect(run(yaml, '<13>Jan 14 10:00:00 gate doormand: door=7 user=kim peer=[2001:db8::1]:99 result=D')).toMatchObject({
+    event: { outcome: 'failure', type: ['start', 'denied'] },
+    source: { address: '2001:db8::1', ip: '2001:db8::1', port: 99 },
+    doorman: { door: '7' },
+    user: { name: 'kim' },
+  })
+  for (const name of [...stepNames, ...converterNames, ...timeFormatNames, ...reasons])
+    expect(page, name).toMatch(new RegExp(`\\b${name}\\b`))
 })

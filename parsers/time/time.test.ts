@@ -102,3 +102,26 @@ test('any text is a time or is not, without a throw, and what is read can be wri
     { interruptAfterTimeLimit: 1000, numRuns: 5000 },
   )
 })
+
+test('the quick way to a year and the search agree on every day', () => {
+  for (const received of [
+    Date.UTC(2026, 0, 1, 1),
+    Date.UTC(2024, 1, 29, 12),
+    Date.UTC(2025, 11, 31, 23),
+    Date.UTC(2026, 6, 15),
+  ]) {
+    for (let day = 0; day < 366; day++) {
+      const wall = Date.UTC(2000, 0, 1, 7) + day * 86_400_000
+      const instant = withYear(wall, received, utc)
+      const [read, meant] = [new Date(instant), new Date(wall)]
+      expect([read.getUTCMonth(), read.getUTCDate(), read.getUTCHours()]).toEqual([
+        meant.getUTCMonth(),
+        meant.getUTCDate(),
+        7,
+      ])
+      expect(instant).toBeLessThanOrEqual(received + 26 * 3_600_000)
+      const isLeapDay = meant.getUTCMonth() === 1 && meant.getUTCDate() === 29
+      if (!isLeapDay) expect(instant).toBeGreaterThan(received - 366 * 86_400_000)
+    }
+  }
+})
