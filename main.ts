@@ -6,7 +6,7 @@
 //
 // `haetae start` (cli/start.ts) runs it.
 
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createServer } from './api/server.ts'
@@ -220,13 +220,14 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
       sources.push(open(await openSyslogUdp({ ...input, host: syslog.host, port, zone: config.zone })))
       syslogPort = port
     }
-    for (const file of config.files) {
-      sources.push(open(await openFileSource({ ...input, ...file, stateDir: join(dataDir, 'files') })))
+    for (const { path, dataset, zone = config.zone } of config.files) {
+      const stateDir = join(dataDir, 'files', createHash('sha256').update(path).digest('hex').slice(0, 16))
+      sources.push(open(await openFileSource({ ...input, paths: [path], dataset, zone, stateDir })))
     }
-    if (config.containers.pods || config.containers.docker) {
-      sources.push(
-        open(await openContainerSource({ ...input, ...config.containers, stateDir: join(dataDir, 'containers') })),
-      )
+    const { pods = '', docker = '', cluster } = config.containers
+    if (pods || docker) {
+      const stateDir = join(dataDir, 'containers')
+      sources.push(open(await openContainerSource({ ...input, podLogDir: pods, dockerDir: docker, cluster, stateDir })))
     }
     ready = true
 

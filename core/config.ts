@@ -49,7 +49,7 @@ export const ConfigSchema = Type.Object(
     files: Type.Array(
       Type.Object(
         {
-          path: Type.String({ description: 'A file, or a pattern with * in its last parts.' }),
+          path: Type.String({ description: 'A file or a glob. Name rotated files too: app.log*' }),
           dataset: Type.Optional(Type.String()),
           zone: Type.Optional(Type.String()),
         },
@@ -61,6 +61,7 @@ export const ConfigSchema = Type.Object(
       {
         pods: Type.Optional(Type.String({ description: 'Usually /var/log/pods.' })),
         docker: Type.Optional(Type.String({ description: 'Usually /var/lib/docker/containers.' })),
+        cluster: Type.Optional(Type.String({ description: 'Name of the cluster these pods are of.' })),
       },
       { ...strict, default: {} },
     ),

@@ -165,7 +165,7 @@ describe('HTTP', () => {
     expect(response.status).toBe(status)
     expect(response.headers.get('content-type')).toContain('application/problem+json')
     expect(await response.json()).toMatchObject({ status, detail: expect.any(String) })
-    expect(await node.search('haetae.source:bad-http')).toHaveLength(0)
+    expect(await node.search('haetae.source:"http:bad-http"')).toHaveLength(0)
     await neighbourIsFine()
   })
 
@@ -229,7 +229,7 @@ describe.skipIf(!isRoot)('a full disk', () => {
         5000,
       )
       const words = new Set(
-        (await running.search('haetae.source:full')).map(
+        (await running.search('haetae.source:"http:full"')).map(
           (hit) => String(getPath(hit.event, 'event.original')).split(' ')[0],
         ),
       )

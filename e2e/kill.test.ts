@@ -29,7 +29,7 @@ async function everything(node: TestNode): Promise<Map<number, string[]>> {
   let cursor: string | undefined
   do {
     const page = await node.client.post<{ hits: { event: object }[]; cursor?: string }>('/v1/search', {
-      query: 'haetae.source:numbered',
+      query: 'haetae.source:"http:numbered"',
       since: '1970-01-01T00:00:00Z',
       until: '2100-01-01T00:00:00Z',
       limit: 1000,
