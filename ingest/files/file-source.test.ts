@@ -294,18 +294,22 @@ describe('rotation otherwise', () => {
     expect(stored()).toHaveLength(82)
   })
 
-  test('a deleted file that cannot be read in time is let go, and what was unread is counted', async () => {
+  test('deleted files that cannot be read in time are let go, and what was unread is counted', async () => {
     const warnings: string[] = []
     writeFileSync(log, text(0, 1000))
     intake.fullAfter = 10
-    await open({ orphanMaxMs: 30, warn: (message) => warnings.push(message) })
+    await open({ paths: [`${log}*`], orphanMaxMs: 30, warn: (message) => warnings.push(message) })
     await until(() => intake.records.length === 10, 'the limit')
+    writeFileSync(`${log}.2`, 'never read\n')
+    await until(() => count('ingest_files_total') === 2, 'the file to be opened meanwhile')
     rmSync(log)
-    await settle()
-    intake.fullAfter = 12
+    rmSync(`${log}.2`)
+    await until(() => refused('file_closed_unread') === 1, 'the file to be let go')
+    expect(count('ingest_file_unread_bytes_total')).toBe(11)
+    expect(warnings.join()).toContain('app.log.2')
+    intake.fullAfter = Number.POSITIVE_INFINITY
     intake.makeRoom()
-    await until(() => intake.records.length === 12, 'two more')
-    expect(refused('file_closed_unread')).toBe(0) // it is being read: only files that wait are let go
+    await until(() => intake.records.length === 1000, 'the file that was being read')
   })
 
   test('more files than may be open wait for those that are silent', async () => {

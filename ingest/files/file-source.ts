@@ -96,6 +96,7 @@ class Follower implements Source {
   /** Paths left out and inodes of copies, so that each is counted once. */
   readonly #told = new Set<string>()
   #waitingFiles = 0
+  #reading: TailedFile | undefined
   #unsaved = false
   #savedAt = 0
   #running: Promise<void> = Promise.resolve()
@@ -114,7 +115,10 @@ class Follower implements Source {
     this.#handOver = new HandOver(options.intake, this.#meter, {
       signal: this.#stop.signal,
       tailOf: (fileId) => [...this.#tails.values()].find((tail) => tail.known.id === fileId),
-      whileWaiting: () => this.#look(),
+      whileWaiting: async () => {
+        await this.#look()
+        await this.#tidy()
+      },
       waitMs: options.pollMs ?? 1000,
     })
     this.#watch = new FolderWatch()
@@ -296,9 +300,11 @@ class Follower implements Source {
     const quiet = nowMs - Math.max(tail.activeAt, tail.orphanSince ?? nowMs) >= (this.#options.rotateWaitMs ?? 5000)
     const flush = tail.orphanSince !== undefined && quiet
     const before = tail.size
+    this.#reading = tail
     const outcome = await tail.read(this.#buffer, this.#maxLineBytes, flush, nowMs, (line, offset, truncated) =>
       this.#handOver.line(tail, line, offset, truncated, this.#options.now()),
     )
+    this.#reading = undefined
     if (outcome === 'replaced') {
       await this.#startOver(tail, before)
       return true
@@ -322,7 +328,8 @@ class Follower implements Source {
     const nowMs = this.#options.now()
     for (const [inode, tail] of this.#tails) {
       if (tail.orphanSince === undefined) continue
-      const unread = tail.size - tail.offset
+      if (tail === this.#reading) continue
+      const unread = Math.max(0, ((await tail.handle?.stat())?.size ?? 0) - tail.offset)
       const tooLong = nowMs - tail.orphanSince >= (this.#options.orphanMaxMs ?? 3_600_000)
       const waited = nowMs - Math.max(tail.activeAt, tail.orphanSince) >= (this.#options.rotateWaitMs ?? 5000)
       const held = tail.sink.heldFrom(tail.known.id) !== undefined
