@@ -92,6 +92,7 @@ export class FakeStore implements EventStore {
         if (signal.aborted) return
         yield batch
       }
+      if (signal.aborted) return
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
     } finally {
       this.openTails--

@@ -96,8 +96,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     fieldsRoutes(api, context, lines)
     eventRoutes(api, context)
     tailRoutes(api, context, async (request) => {
-      await guard(request)
-      return true
+      const token = request.cookies[cookieName]
+      return request.actor?.session === undefined || (token !== undefined && (await sessions.isOpen(token)))
     })
     alertRoutes(api, context)
     sourceRoutes(api, context)

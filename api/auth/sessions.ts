@@ -15,6 +15,8 @@ export interface Sessions {
   start(user: string): Promise<string>
   /** The session of a token, its idle time started anew; undefined when there is none or it has ended. */
   find(token: string): Promise<Session | undefined>
+  /** Whether the session goes on; does not count as a use of it. */
+  isOpen(token: string): Promise<boolean>
   end(token: string): Promise<void>
 }
 
@@ -61,6 +63,10 @@ export function openSessions(options: {
         await documents.put(SESSIONS, id, touched, found.seq).catch(() => undefined)
       }
       return found.value
+    },
+    async isOpen(token) {
+      const found = await documents.get<Session>(SESSIONS, hashToken(token))
+      return found !== undefined && !isOver(found.value)
     },
     async end(token) {
       await documents.delete(SESSIONS, hashToken(token))

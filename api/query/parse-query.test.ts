@@ -295,7 +295,7 @@ describe('formatQuery', () => {
       fc.property(filters, (filter) => {
         expect(parse(formatQuery(filter))).toEqual(filter)
       }),
-      { numRuns: 3000, interruptAfterTimeLimit: 5000 },
+      { numRuns: 3000, interruptAfterTimeLimit: 2500 },
     )
   })
 })
@@ -337,7 +337,7 @@ test('any line is a filter or QUERY_INVALID with a column inside the line, and a
       }
       expect(parse(formatQuery(filter))).toEqual(filter)
     }),
-    { numRuns: 20_000, interruptAfterTimeLimit: 6000 },
+    { numRuns: 20_000, interruptAfterTimeLimit: 2500 },
   )
 })
 

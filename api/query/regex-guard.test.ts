@@ -90,7 +90,7 @@ test('any source is accepted or QUERY_INVALID', () => {
     fc.property(sources, fc.boolean(), (source, ignoreCase) => {
       accepts(source, ignoreCase)
     }),
-    { numRuns: 20_000, interruptAfterTimeLimit: 3000 },
+    { numRuns: 20_000, interruptAfterTimeLimit: 1500 },
   )
 })
 
@@ -116,7 +116,7 @@ test('what is accepted takes polynomially many steps in a backtracking matcher',
       // Twice the text: a chain of 3 loops from every start is degree 4 or 5, so 32 times the steps. Doubling would be 2^16.
       expect(long).toBeLessThan(64 * short + 1000)
     }),
-    { numRuns: 3000, interruptAfterTimeLimit: 5000 },
+    { numRuns: 3000, interruptAfterTimeLimit: 2500 },
   )
   expect(accepted).toBeGreaterThan(50)
 })

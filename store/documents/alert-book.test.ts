@@ -265,6 +265,6 @@ test('saving in any batches, once or twice, gives the same list', async () => {
         await documents.close()
       },
     ),
-    { numRuns: 60, interruptAfterTimeLimit: 3000 },
+    { numRuns: 60, interruptAfterTimeLimit: 1000 },
   )
 })
