@@ -55,6 +55,16 @@ test('a late event joins two alerts into one: the later one is withdrawn and nam
   expect(changes[1]).toMatchObject({ alert: { count: 8 }, supersedes: [changes[0]?.alert.id] })
 })
 
+test('the worked example of docs/correlation.md', () => {
+  const correlator = open()
+  let watermark = 0
+  const told = [0, 4, 10, 12, 30, 31, 32, 24, 20].map((minute) => {
+    watermark = Math.max(watermark, T + minute * MINUTE)
+    return said(correlator.push([a(`e${minute}`, minute)], watermark)).join(', ')
+  })
+  expect(told).toEqual(['', '', 'raised 3', 'changed 4', '', '', 'raised 3', 'withdrawn 3, raised 4', ''])
+})
+
 test('a match that comes twice counts once', () => {
   const correlator = open()
   expect(correlator.push([a('1', 0), a('1', 0), a('2', 1)], T + MINUTE)).toEqual([])

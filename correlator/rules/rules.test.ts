@@ -1,17 +1,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { AlertChange, RuleMatch } from '../../core/detect.ts'
-import type { EcsEvent, Scalar } from '../../core/event.ts'
+import type { AlertChange } from '../../core/detect.ts'
+import type { EcsEvent } from '../../core/event.ts'
 import type { Parser } from '../../core/parser.ts'
 import type { Origin } from '../../core/raw-batch.ts'
 import { createCorrelator } from '../correlator.ts'
-import { collectValues, type FieldValue } from '../sigma/event-access.ts'
-import { sourcesOf } from '../sigma/fields/index.ts'
+import { compileDetector } from '../sigma/engine.ts'
 import { loadRules } from '../sigma/load.ts'
-import { factsOf, matchLogsource } from '../sigma/logsource.ts'
-import { matchesNaively } from '../sigma/naive.ts'
-import type { SigmaRule } from '../sigma/types.ts'
 import { type RuleTest, type RuleTestEvent, readRuleFolder } from './rule-tests.ts'
 
 const folder = import.meta.dirname
@@ -19,7 +15,7 @@ const START = Date.UTC(2026, 10, 22, 10)
 const loaded = loadRules([folder])
 const documents = readRuleFolder(folder)
 const rulesById = new Map(loaded.rules.map((rule) => [rule.id, rule]))
-const matchers = new Map(loaded.rules.map((rule) => [rule.id, matchLogsource(rule.logsource)]))
+const detector = compileDetector(loaded)
 
 /** Raw lines go through the parser where it is there; by name, because this folder does not build on that one. */
 const parserFolder = join(folder, '../../parsers')
@@ -42,17 +38,6 @@ function eventOf({ event, raw }: RuleTestEvent, timestamp: number): EcsEvent {
   return (parser as Parser).parse({ bytes: Buffer.from(raw ?? ''), origin, receivedAtMs: timestamp, flags: 0 }).event
 }
 
-function matchOf(rule: SigmaRule, event: EcsEvent, id: string, timestamp: number): RuleMatch {
-  const fields: Record<string, Scalar | Scalar[]> = {}
-  for (const name of rule.fieldsForCorrelations) {
-    const values: FieldValue[] = []
-    collectValues(event, sourcesOf(rule.logsource, name), values)
-    fields[name] = [...new Set(values.filter((value) => value !== null))]
-  }
-  const match = { ruleId: rule.id, ruleVersion: rule.version, eventId: id, timestamp, partition: 0, offset: 0 }
-  return { ...match, why: [], fields, entities: {} }
-}
-
 /** Ids of the rules and correlations that alert on these events. */
 function alertsOn(one: RuleTest): Set<string> {
   const correlator = createCorrelator(loaded.correlations, { rulesById })
@@ -60,10 +45,7 @@ function alertsOn(one: RuleTest): Set<string> {
   one.events.forEach((written, i) => {
     const { atMs } = written
     const event = eventOf(written, START + atMs)
-    const facts = factsOf(event)
-    const matches = loaded.rules
-      .filter((rule) => matchers.get(rule.id)?.check(facts) && matchesNaively(rule, event))
-      .map((rule) => matchOf(rule, event, `e${i}`, START + atMs))
+    const matches = detector.detect(event, `e${i}`, START + atMs, 0, i)
     changes.push(...correlator.push(matches, START + atMs))
   })
   changes.push(...correlator.finish())

@@ -227,21 +227,31 @@ export class Correlation {
     group.settle(this.rules, this.#horizon)
   }
 
-  /** Makes room for one group: the least recently touched without an alert that is still growing. */
+  /**
+   * Makes room: the least recently touched hundredth of the groups goes, but for those whose alert is still growing while
+   * there are others. Many at once, because the start of a Map from which much was deleted is slow to find again.
+   */
   #evict(): void {
-    let victim: Group | undefined
-    let looked = 0
+    let left = Math.max(1, Math.floor(this.#options.maxKeys / 100))
+    const spared: Group[] = []
     for (const group of this.#groups.values()) {
-      victim ??= group
-      if (!group.told) {
-        victim = group
-        break
+      if (group.told && spared.length < this.#options.maxKeys / 2) {
+        spared.push(group)
+        continue
       }
-      if (++looked === 16) break
+      this.#groups.delete(group.key)
+      this.#options.leaveOut('evicted', group.matches.length)
+      if (--left === 0) break
     }
-    if (!victim) return
-    this.#groups.delete(victim.key)
-    this.#options.leaveOut('evicted', victim.matches.length)
+    for (const group of spared) {
+      // behind the others, so that the next search does not meet them first
+      this.#groups.delete(group.key)
+      if (left > 0) {
+        left--
+        this.#options.leaveOut('evicted', group.matches.length)
+      } else this.#groups.set(group.key, group)
+    }
+    if (this.#due.size > 2 * this.#options.maxKeys) this.#due.keep((group) => this.#groups.get(group.key) === group)
   }
 
   /** Says how the group's alerts differ from what was said before. */

@@ -25,6 +25,13 @@ export class DueHeap<T> {
     items[at] = item
   }
 
+  /** Drops every item that is not wanted any more. */
+  keep(wanted: (item: T) => boolean): void {
+    const times = this.#times.splice(0)
+    const items = this.#items.splice(0)
+    for (let i = 0; i < items.length; i++) if (wanted(items[i] as T)) this.push(times[i] as number, items[i] as T)
+  }
+
   /** The earliest item if its time is before `limit`. */
   popBefore(limit: number): T | undefined {
     const times = this.#times
