@@ -11,7 +11,7 @@ import { collectReasons, entitiesOf, foldValues } from './match.ts'
 import { type NodeBuilder, type PlanAtom, planAtom, planExpr } from './plan.ts'
 import { Memo, type PlannedRule, Program } from './program.ts'
 import { EventView, SlotTable } from './slots.ts'
-import type { Expr, LoadedRules, Logsource, SigmaRule } from './types.ts'
+import type { Atom, Expr, LoadedRules, Logsource, SigmaRule } from './types.ts'
 
 export interface DetectorOptions {
   /** Field tables of the installation; looked at before our own. */
@@ -61,7 +61,7 @@ class IndexedDetector implements SigmaDetector {
   readonly #byLogsources = new Map<string, Program | undefined>()
   readonly #open: boolean
   readonly #out: number[] = []
-  readonly #atomOf: (logsource: Logsource, atom: Expr & { kind: 'atom' }) => PlanAtom
+  readonly #atomOf: (logsource: Logsource, atom: Atom) => PlanAtom
 
   constructor(loaded: LoadedRules, options: DetectorOptions) {
     this.#open = options.logsource === 'open'
@@ -78,7 +78,16 @@ class IndexedDetector implements SigmaDetector {
       return slot
     }
     const atoms = new Map<string, PlanAtom>()
+    const known = new Map<string, Map<Atom, PlanAtom>>()
     this.#atomOf = (logsource, atom) => {
+      const key = logsourceKey(logsource)
+      let ofLogsource = known.get(key)
+      if (ofLogsource === undefined) known.set(key, (ofLogsource = new Map()))
+      let planned = ofLogsource.get(atom)
+      if (planned === undefined) ofLogsource.set(atom, (planned = plan(logsource, atom)))
+      return planned
+    }
+    const plan = (logsource: Logsource, atom: Atom): PlanAtom => {
       const slot = this.#slotOf(logsource, atom.field)
       const other = atom.test.kind === 'fieldref' ? this.#slotOf(logsource, atom.test.field) : -1
       const key = `${slot} ${other} ${JSON.stringify(atom.test)}`

@@ -15,19 +15,31 @@ const longEnough = 7
 const longGram = 4
 const shortGram = 3
 
+const nonAscii = /[^\u0000-\u007f]/
+
+interface Tiny {
+  readonly text: string
+  readonly literal: number
+}
+
 export class LiteralIndex {
   readonly #equals = new Map<string, number>()
   readonly #starts = new Trie(false)
   readonly #ends = new Trie(true)
   readonly #long: GramTable
   readonly #short: GramTable
-  readonly #tiny: { readonly text: string; readonly literal: number }[] = []
+  readonly #tiny: Tiny[] = []
+  /** Short ones beyond ASCII (emoji, look-alike letters), by first unit: asked only of texts that are not plain ASCII. */
+  readonly #exotic = new Map<number, Tiny[]>()
   readonly #empty: number[] = []
   #hasStarts = false
   #hasEnds = false
 
-  /** @param literals folded; the same text and kind may come once only */
-  constructor(literals: readonly { readonly how: TextHow; readonly text: string }[]) {
+  /**
+   * @param literals folded; the same text and kind may come once only
+   * @param grams how often grams come in real texts: literals are found by their rarest ones
+   */
+  constructor(literals: readonly { readonly how: TextHow; readonly text: string }[], grams?: GramCounts) {
     const long: { text: string; literal: number }[] = []
     const short: { text: string; literal: number }[] = []
     literals.forEach(({ how, text }, literal) => {
@@ -41,10 +53,15 @@ export class LiteralIndex {
         this.#hasEnds = true
       } else if (text.length >= longEnough) long.push({ text, literal })
       else if (text.length >= shortGram) short.push({ text, literal })
-      else this.#tiny.push({ text, literal })
+      else if (text.charCodeAt(0) < 128) this.#tiny.push({ text, literal })
+      else {
+        const list = this.#exotic.get(text.charCodeAt(0))
+        if (list) list.push({ text, literal })
+        else this.#exotic.set(text.charCodeAt(0), [{ text, literal }])
+      }
     })
-    this.#long = new GramTable(long, longGram, 4)
-    this.#short = new GramTable(short, shortGram, 1)
+    this.#long = new GramTable(long, longGram, 4, grams)
+    this.#short = new GramTable(short, shortGram, 1, grams)
   }
 
   /** @returns true when `found` stopped the search */
@@ -59,6 +76,16 @@ export class LiteralIndex {
     if (this.#long.size > 0 && this.#long.searchLong(text, found)) return true
     if (this.#short.size > 0 && this.#short.searchShort(text, found)) return true
     for (const { text: tiny, literal } of this.#tiny) if (text.includes(tiny) && found(literal)) return true
+    return this.#exotic.size > 0 && nonAscii.test(text) && this.#searchExotic(text, found)
+  }
+
+  #searchExotic(text: string, found: OnLiteral): boolean {
+    for (let at = 0; at < text.length; at++) {
+      const code = text.charCodeAt(at)
+      if (code < 128) continue
+      for (const { text: tiny, literal } of this.#exotic.get(code) ?? [])
+        if (text.startsWith(tiny, at) && found(literal)) return true
+    }
     return false
   }
 }
@@ -145,13 +172,40 @@ interface Entry {
 const hash4 = (a: number, b: number, c: number, d: number): number =>
   Math.imul(a ^ (b << 8) ^ (c << 16) ^ (d << 24), 0x9e3779b1) >>> 0
 
+/** How often grams of both lengths come in texts; texts and grams beyond a limit are not counted. */
+export class GramCounts {
+  readonly #counts = new Map<number, number>()
+
+  add(text: string): void {
+    for (let at = 0, end = Math.min(text.length, 2000) - shortGram; at <= end; at++) {
+      const [a, b, c] = [text.charCodeAt(at), text.charCodeAt(at + 1), text.charCodeAt(at + 2)]
+      this.#count(hash4(a, b, c, 0))
+      if (at < end) this.#count(hash4(a, b, c, text.charCodeAt(at + 3)))
+    }
+  }
+
+  countOf(hash: number): number {
+    return this.#counts.get(hash) ?? 0
+  }
+
+  #count(hash: number): void {
+    const count = this.#counts.get(hash)
+    if (count !== undefined || this.#counts.size < 65_536) this.#counts.set(hash, (count ?? 0) + 1)
+  }
+}
+
 class GramTable {
   readonly size: number
   readonly #bits: Uint32Array
   readonly #shift: number
   readonly #buckets = new Map<number, Entry[]>()
 
-  constructor(literals: readonly { text: string; literal: number }[], gram: number, stride: number) {
+  constructor(
+    literals: readonly { text: string; literal: number }[],
+    gram: number,
+    stride: number,
+    grams: GramCounts | undefined,
+  ) {
     this.size = literals.length
     // 16 bits for each gram: one position in 16 asks the hash table in vain.
     const wanted = Math.max(1024, literals.length * stride * 16)
@@ -177,7 +231,10 @@ class GramTable {
       let bestCost = Number.POSITIVE_INFINITY
       for (let start = 0; start + stride - 1 + gram <= text.length; start++) {
         let cost = 0
-        for (let i = 0; i < stride; i++) cost += common.get(gramAt(text, start + i)) ?? 0
+        for (let i = 0; i < stride; i++) {
+          const hash = gramAt(text, start + i)
+          cost += (common.get(hash) ?? 0) * (1 + 16 * (grams?.countOf(hash) ?? 0))
+        }
         if (cost < bestCost) [best, bestCost] = [start, cost]
       }
       for (let i = 0; i < stride; i++) {

@@ -2,6 +2,7 @@
 //
 //   slot texts ──index──> witness atoms ──> candidate rules ──evaluate──> matches
 
+import { Census } from './census.ts'
 import { LiteralIndex } from './literal-index.ts'
 import type { PlanAtom, PlanNode } from './plan.ts'
 import type { EventView } from './slots.ts'
@@ -78,8 +79,8 @@ interface SlotIndex {
   readonly rules: readonly Int32Array[]
 }
 
-/** Every 8th event is measured until there are 256: which atoms hold how often. Then the witnesses are chosen again. */
-const sampleEvery = 8
+/** Every 4th event is measured until there are 256: which literals come how often. Then the witnesses are chosen again. */
+const sampleEvery = 4
 const sampleCount = 256
 
 export class Program {
@@ -97,7 +98,7 @@ export class Program {
   #current: readonly Int32Array[] = []
   #seen = 0
   #sampled = 0
-  #hits: Map<PlanAtom, number> | undefined = new Map()
+  #census: Census | undefined
 
   constructor(rules: readonly PlannedRule[], memo: Memo) {
     this.rules = rules
@@ -112,7 +113,7 @@ export class Program {
 
   /** Numbers of the rules that match, ascending. */
   run(view: EventView, out: number[]): void {
-    if (this.#hits !== undefined && this.#seen++ % sampleEvery === 0) this.#sample(view)
+    if (this.#sampled < sampleCount && this.#seen++ % sampleEvery === sampleEvery - 1) this.#sample(view)
     this.#stamp = view.stamp
     this.#candidates.length = 0
     for (const { slot, index, rules } of this.#indexes) {
@@ -147,27 +148,16 @@ export class Program {
   }
 
   #sample(view: EventView): void {
-    const hits = this.#hits as Map<PlanAtom, number>
-    const visit = (node: PlanNode): void => {
-      if (node.kind === 'atom') measure(node.atom)
-      else if (node.kind === 'list') node.atoms.forEach(measure)
-      else if (node.kind !== 'not') node.of.forEach(visit)
-    }
-    const stamp = new Set<PlanAtom>()
-    const measure = (atom: PlanAtom): void => {
-      if (stamp.has(atom)) return
-      stamp.add(atom)
-      // What is found by its guard costs whenever the guard is there, whether or not the atom holds then.
-      if (guardHolds(atom, view)) hits.set(atom, (hits.get(atom) ?? 0) + 1)
-    }
-    for (const { node } of this.rules) visit(node)
+    this.#census ??= new Census(this.rules)
+    this.#census.count(view)
     if (++this.#sampled < sampleCount) return
-    const total = this.#sampled
-    this.#hits = undefined
-    this.#build((atom) => ((hits.get(atom) ?? 0) + guessCost(atom)) / (total + 1))
+    const census = this.#census
+    this.#census = undefined
+    this.#sampled = Number.POSITIVE_INFINITY
+    this.#build((atom) => census.costOf(atom), census)
   }
 
-  #build(costOf: (atom: PlanAtom) => number): void {
+  #build(costOf: (atom: PlanAtom) => number, census?: Census): void {
     const bySlot = new Map<number, Map<string, { how: TextHow; text: string; rules: Set<number> }>>()
     const asked = new Map<PlanAtom, Set<number>>()
     const always: number[] = []
@@ -193,26 +183,13 @@ export class Program {
     })
     this.#indexes = [...bySlot].map(([slot, literals]) => {
       const list = [...literals.values()]
-      return { slot, index: new LiteralIndex(list), rules: list.map((one) => Int32Array.from(one.rules)) }
+      return {
+        slot,
+        index: new LiteralIndex(list, census?.gramsOf(slot)),
+        rules: list.map((one) => Int32Array.from(one.rules)),
+      }
     })
     this.#asked = [...asked].map(([atom, rules]) => ({ atom, rules: Int32Array.from(rules) }))
     this.#always = Int32Array.from(always)
   }
-}
-
-function guardHolds(atom: PlanAtom, view: EventView): boolean {
-  if (atom.guards === undefined || atom.guards.length === 0) return true
-  for (const text of view.folded(atom.slot))
-    for (const { how, text: guard } of atom.guards)
-      if (
-        how === 'equals'
-          ? text === guard
-          : how === 'startswith'
-            ? text.startsWith(guard)
-            : how === 'endswith'
-              ? text.endsWith(guard)
-              : text.includes(guard)
-      )
-        return true
-  return false
 }
