@@ -188,6 +188,26 @@ test('any bytes: no throw, no fault of ours, the original inside, one event a re
   )
 })
 
+test('long hostile lines are read or refused in passing: what repeats has one way to match', () => {
+  const head = '<38>Jan 14 10:00:00 h '
+  for (const [before, again] of [
+    ['sudo: a : ', 'CHROOT=/ ; PWD=/ ; USER=a ; ENV=x'],
+    ['sudo: a : PWD=', ' ; USER=x'],
+    ['sudo: pam_unix(sudo:auth): ', ' for user [x'],
+    ['sshd[1]: Failed password for ', ' from x port 1'],
+    ['sshd[1]: Disconnecting: ', ' for invalid user '],
+    ['sshd[1]: error: PAM: ', ' for x from '],
+    ['sshd[1]: ssh_dispatch_run_fatal: Connection from ', '1.1.1.1 port 1: '],
+    ['nginx: 1.1.1.1 - - [x] "', '\\"'],
+    ['nginx: 2026/01/14 15:10:00 [error] 8#8: ', ', request: "GET'],
+    ['httpd: [Wed Jan 14 16:10:00 2026] [error] ', '[client a] '],
+    ['x: {', '"a":{'],
+  ] as const) {
+    const line = head + before + again.repeat(60_000 / again.length)
+    expect(get(line, 'event.original')).toBe(line)
+  }
+})
+
 test('a batch: as many events as records, damaged and poisoned ones kept, every one counted once', () => {
   const other: Origin = { source: '__proto__', kind: 'http', peer: '' }
   const raw = new RawBatchWriter()
