@@ -107,19 +107,23 @@ export class Coverage {
   /** Whether the row at this position is stored already. Marks it as seen when not. */
   isStored(partition: number, offset: number): boolean {
     const account = this.#account(partition, offset)
-    if (offset >= account.next) {
-      if (offset < account.rowsEnd) {
-        account.liveSet ??= new Set(account.live)
-        if (account.liveSet.has(offset)) return true
-      } else account.rowsEnd = offset + 1
+    if (offset >= account.rowsEnd) {
+      account.rowsEnd = offset + 1
       account.live.push(offset)
       account.liveSet?.add(offset)
       return false
     }
     if (offset < account.base) account.base = offset // older than anything seen: a bus read further back than before
-    const stored = !account.stored.gaps(account.base, account.next).some((gap) => offset >= gap[0] && offset < gap[1])
-    if (!stored) account.replayEnd = Math.max(account.replayEnd, offset + 1)
-    return stored
+    const lost =
+      offset < account.next &&
+      account.stored.gaps(account.base, account.next).some((gap) => offset >= gap[0] && offset < gap[1])
+    if (offset < account.next && !lost) return true
+    account.liveSet ??= new Set(account.live)
+    if (account.liveSet.has(offset)) return true
+    account.live.push(offset)
+    account.liveSet.add(offset)
+    if (lost) account.replayEnd = Math.max(account.replayEnd, offset + 1)
+    return false
   }
 
   /** Takes back the last `isStored` of a row that turned out new. */
@@ -155,11 +159,9 @@ export class Coverage {
     if (next > account.next) added.push([account.next, next])
     for (const [from, to] of added) account.stored.add(from, to)
     account.replayEnd = 0
-    if (next > account.next) {
-      account.live = account.live.filter((offset) => offset >= next)
-      account.liveSet = undefined
-      account.next = next
-    }
+    account.next = Math.max(account.next, next)
+    account.live = account.live.filter((offset) => offset >= account.next || !account.stored.has(offset))
+    account.liveSet = undefined
     return added
   }
 

@@ -45,6 +45,14 @@ export interface QueryContext {
 /** Longest stretch without letting appends and cancellations in. */
 const TURN_MS = 8
 
+let lastTurn: Promise<void> = Promise.resolve()
+
+/** One query at a time per round of the event loop, so that an append waits for one turn however many queries run. */
+function nextTurn(): Promise<void> {
+  lastTurn = lastTurn.then(() => setImmediate())
+  return lastTurn
+}
+
 /** Gives way every few milliseconds; throws when the caller has gone. */
 export class Turns {
   readonly #budget: Budget
@@ -61,7 +69,7 @@ export class Turns {
   async take(): Promise<void> {
     this.#budget.check()
     if (!this.due) return
-    await setImmediate()
+    await nextTurn()
     this.#until = performance.now() + TURN_MS
     this.#budget.check()
   }
