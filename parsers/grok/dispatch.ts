@@ -6,7 +6,7 @@
 // a pack is a candidate when one of its patterns has one of its texts in the line, or has no text at all.
 
 import type { EcsEvent } from '../../core/event.ts'
-import type { Grok } from './grok.ts'
+import { type Grok, MAX_LINE } from './grok.ts'
 
 export interface DispatchPack {
   readonly name: string
@@ -58,8 +58,7 @@ export function createDispatcher(packs: readonly DispatchPack[]): Dispatcher {
       }
     }
   })
-  const automaton = new TextAutomaton([...packsOf.keys()])
-  const packsOfText = automaton.texts.map((text) => [...packsOf.get(text)!])
+  const automaton = new TextAutomaton(packsOf)
   const lastOf = new Map<string, number>()
   /** Stamp of the line for which a pack is a candidate or was tried: no set to clear a line. */
   const candidate = new Uint32Array(packs.length)
@@ -95,9 +94,7 @@ export function createDispatcher(packs: readonly DispatchPack[]): Dispatcher {
         const hit = attempt(last, line)
         if (hit) return hit
       }
-      automaton.scan(line, (text) => {
-        for (const i of packsOfText[text]!) candidate[i] = stamp
-      })
+      automaton.mark(line, candidate, stamp)
       for (const i of always) candidate[i] = stamp
       for (let i = 0; i < packs.length; i++) {
         if (candidate[i] !== stamp || tried[i] === stamp) continue
@@ -121,15 +118,14 @@ export function createDispatcher(packs: readonly DispatchPack[]): Dispatcher {
  * has share class 0.
  */
 class TextAutomaton {
-  readonly texts: readonly string[]
   readonly #classOf = new Uint8Array(65_536)
   readonly #classes: number
   readonly #next: Int32Array
-  /** Texts that end in a state. */
-  readonly #ends: (readonly number[] | undefined)[]
+  /** Packs of the texts that end in a state. */
+  readonly #packs: (Int32Array | undefined)[]
 
-  constructor(texts: readonly string[]) {
-    this.texts = texts
+  constructor(packsOf: ReadonlyMap<string, ReadonlySet<number>>) {
+    const texts = [...packsOf.keys()]
     let classes = 1
     for (const text of texts)
       for (let i = 0; i < text.length; i++) {
@@ -175,19 +171,24 @@ class TextAutomaton {
     rows.forEach((row, state) => {
       this.#next.set(row, state * width)
     })
-    this.#ends = ends.map((list) => (list.length > 0 ? list : undefined))
+    this.#packs = ends.map((list) => {
+      const packs = new Set(list.flatMap((text) => [...packsOf.get(texts[text]!)!]))
+      return packs.size > 0 ? Int32Array.from(packs) : undefined
+    })
   }
 
-  scan(line: string, found: (text: number) => void): void {
+  /** Writes the stamp for every pack that has a text in the line. */
+  mark(line: string, candidate: Uint32Array, stamp: number): void {
     const next = this.#next
+    const packs = this.#packs
     const classOf = this.#classOf
     const width = this.#classes
+    const length = Math.min(line.length, MAX_LINE)
     let state = 0
-    const length = Math.min(line.length, 65_536)
     for (let i = 0; i < length; i++) {
       state = next[state * width + classOf[line.charCodeAt(i)]!]!
-      const ends = this.#ends[state]
-      if (ends !== undefined) for (const text of ends) found(text)
+      const found = packs[state]
+      if (found !== undefined) for (let k = 0; k < found.length; k++) candidate[found[k]!] = stamp
     }
   }
 }

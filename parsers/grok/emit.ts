@@ -4,7 +4,7 @@
 // could never help: then they are dropped, which is faster and equal.
 
 import { type CharSet, isSubset, overlaps, setSource, union } from './charset.ts'
-import { first } from './first.ts'
+import { allOf, first } from './first.ts'
 import { asRun, bare, hasBackReference, type Node } from './ir.ts'
 
 /**
@@ -230,13 +230,47 @@ function followBefore(item: Node, follow: CharSet | undefined): CharSet | undefi
   return follow === undefined ? undefined : union(f.set, follow)
 }
 
-/** S* whose next character cannot be in S: any shorter run would leave a character of S where none may be. */
+/**
+ * A part whose first match is its longest, before something that cannot begin with any of its characters: giving one
+ * back would leave it where it may not stand.
+ */
 function cannotGiveBack(body: Node, next: CharSet | undefined): boolean {
   const n = bare(body)
   if (n.t === 'set') return true
-  if (n.t === 'seq') return n.items.every((item) => bare(item).t === 'set')
-  const run = asRun(n)
-  return run !== undefined && next !== undefined && !overlaps(run.set, next)
+  if (n.t === 'seq' && n.items.every((item) => bare(item).t === 'set')) return true
+  return next !== undefined && longestFirst(body) && !overlaps(allOf(body), next)
+}
+
+/** Greedy, with one way on at every character: no shorter match comes first, no longer one later. */
+function longestFirst(node: Node): boolean {
+  switch (node.t) {
+    case 'set':
+      return true
+    case 'cap':
+    case 'ref':
+    case 'atomic':
+      return longestFirst(node.body)
+    case 'rep': {
+      if (node.kind === 'lazy' || !longestFirst(node.body)) return false
+      if (node.max <= 1) return true
+      return bare(node.body).t === 'set'
+    }
+    case 'alt': {
+      const firsts = node.items.map(first)
+      if (!node.items.every(longestFirst) || firsts.some((f) => !f || f.empty)) return false
+      return firsts.every((a, i) => firsts.every((b, k) => k <= i || !overlaps(a!.set, b!.set)))
+    }
+    case 'seq':
+      return node.items.every((item, i) => {
+        if (!longestFirst(item)) return false
+        const rest = node.items.slice(i + 1)
+        if (bare(item).t === 'set' || rest.length === 0) return true
+        const follow = first({ t: 'seq', items: rest })
+        return follow !== undefined && !overlaps(allOf(item), follow.set)
+      })
+    default:
+      return false
+  }
 }
 
 function quantifier(min: number, max: number): string {

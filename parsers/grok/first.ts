@@ -50,3 +50,23 @@ export function first(node: Node): First | undefined {
       return { set: emptySet, empty: true }
   }
 }
+
+/** Every character the node can consume. */
+export function allOf(node: Node): CharSet {
+  switch (node.t) {
+    case 'set':
+      return node.set
+    case 'seq':
+    case 'alt':
+      return union(...node.items.map(allOf))
+    case 'rep':
+    case 'cap':
+    case 'ref':
+    case 'atomic':
+      return allOf(node.body)
+    case 'back':
+      return anySet
+    default:
+      return []
+  }
+}

@@ -61,13 +61,15 @@ let sink = 0
 function rate(name: string, lines: readonly string[], parse: (line: string) => EcsEvent | undefined): number {
   let hits = 0
   for (const line of lines) if (parse(line)) hits++
-  const start = performance.now()
-  let rounds = 0
-  while (performance.now() - start < seconds * 1000) {
+  // the best round: what the code can do, not what else the machine was doing
+  const end = performance.now() + seconds * 1000
+  let best = Number.POSITIVE_INFINITY
+  while (performance.now() < end) {
+    const start = performance.now()
     for (const line of lines) if (parse(line)) sink++
-    rounds++
+    best = Math.min(best, performance.now() - start)
   }
-  const perSecond = (rounds * lines.length) / ((performance.now() - start) / 1000)
+  const perSecond = lines.length / (best / 1000)
   console.log(
     `${name.padEnd(34)} ${Math.round(perSecond / 1000)
       .toString()

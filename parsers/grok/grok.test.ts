@@ -131,3 +131,19 @@ test('only the first 64 KiB of a line are matched', () => {
   expect(compileGrok('x$').match(`${'a'.repeat(64 * 1024)}x`)).toBeUndefined()
   expect(compileGrok('x$').match(`${'a'.repeat(64 * 1024 - 1)}x`)).toEqual({})
 })
+
+test.each<[string, string, string, EcsEvent | undefined]>([
+  [
+    'the last value of a capture in a loop is kept',
+    '^(?:(?:a=(?<a>\\d)|b=(?<b>\\d)) ?)+$',
+    'a=1 b=2 a=3',
+    { a: '3', b: '2' },
+  ],
+  ['a longer second branch is not reached', '^(?>\\d|\\d\\d)-', '12-', undefined],
+  ['an optional part is not given up', '^(?>a?(?:ab)?)c', 'abc', undefined],
+  ['an atomic number before its own characters', '^(?>\\d+)\\d', '12', undefined],
+  ['an atomic number before others', '^(?>\\d+(?:\\.\\d+)?)"', '1.5"', {}],
+  ['a word boundary inside a run', '%{WORD:w}x!', 'ab abx!', undefined],
+  ['a search with a sign', '%{INT:n}!', '1-23!', { n: '-23' }],
+  ['a search within a choice', '(?:-|%{NOTSPACE:v})!', 'ab -! ', {}],
+])('match: %s', (_why, pattern, line, expected) => expect(compileGrok(pattern).match(line)).toEqual(expected))

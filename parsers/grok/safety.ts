@@ -9,8 +9,8 @@
 // It errs on the side of refusing. A choice or run inside an atomic group is never gone back into, so it cannot hurt
 // what follows the group. Repetitions with a maximum up to BOUNDED are taken for finite.
 
-import { anySet, type CharSet, negate as complement, intersect, isSubset, overlaps, union, wordSet } from './charset.ts'
-import { first } from './first.ts'
+import { anySet, type CharSet, negate as complement, intersect, isSubset, overlaps, wordSet } from './charset.ts'
+import { allOf, first } from './first.ts'
 import { bare, type Node } from './ir.ts'
 
 /** undefined: no super-linear backtracking found. Otherwise what was found, for people. */
@@ -187,26 +187,6 @@ function alwaysMatches(node: Node): boolean {
 
 function firstOf(node: Node): CharSet {
   return first(node)?.set ?? anySet
-}
-
-/** Every character the node can consume. */
-function allOf(node: Node): CharSet {
-  switch (node.t) {
-    case 'set':
-      return node.set
-    case 'seq':
-    case 'alt':
-      return union(...node.items.map(allOf))
-    case 'rep':
-    case 'cap':
-    case 'ref':
-    case 'atomic':
-      return allOf(node.body)
-    case 'back':
-      return anySet
-    default:
-      return []
-  }
 }
 
 function describe(node: Node & { t: 'rep' }): string {
