@@ -4,7 +4,7 @@ import type { AlertChange, RuleMatch } from '../core/detect.ts'
 import { isPipelineError } from '../core/errors.ts'
 import { type CorrelatorOptions, createCorrelator } from './correlator.ts'
 import { digestOf } from './windows/episode.ts'
-import { correlation, finalAlerts, info, MINUTE, match } from './windows/fixtures.ts'
+import { applyChanges, correlation, finalAlerts, info, MINUTE, match } from './windows/fixtures.ts'
 
 const T = Date.UTC(2026, 10, 22, 10)
 const rulesById = new Map(['a', 'b', 'c'].map((id) => [id, info(id)]))
@@ -270,7 +270,7 @@ test('quiet groups are let go: nothing is left once event time has passed them',
 test('an alert that goes on for days holds only what may still change', () => {
   const correlator = open()
   const alerts = new Map()
-  for (let i = 0; i < 2000; i++) finalAlerts(correlator.push([a(`e${i}`, i)], T + i * MINUTE), alerts)
+  for (let i = 0; i < 2000; i++) applyChanges(correlator.push([a(`e${i}`, i)], T + i * MINUTE), alerts)
   const [alert] = finalAlerts(correlator.finish(), alerts).map((text) => JSON.parse(text))
   expect(alert).toMatchObject({ count: 2000, digest: digestOf(Array.from({ length: 2000 }, (_, i) => `e${i}`)) })
   expect(alerts.size).toBe(1)

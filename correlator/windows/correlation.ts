@@ -270,6 +270,8 @@ export class Correlation {
     }
     for (const [id, episode] of now) {
       const before = group.told?.get(id)
+      // an episode only ever grows by matches: the same one with the same count was told
+      if (before && before.episode === episode && before.alert.count === episode.count) continue
       const alert = alertOf(
         this.#options.kind,
         this.spec,
@@ -286,16 +288,23 @@ export class Correlation {
         .map(([goneId]) => goneId)
       changes.push({ alert, state: before ? 'changed' : 'raised', revision, supersedes })
       group.told ??= new Map()
-      group.told.set(id, { alert, revision })
+      group.told.set(id, { alert, revision, episode })
     }
     if (group.told?.size === 0) group.told = undefined
   }
 
+  #pointId(group: Group, point: Point): string {
+    let id = ids.get(point)
+    if (id === undefined) {
+      id = shortHash('point', this.spec.id, this.spec.version, group.key, String(point.t))
+      ids.set(point, id)
+    }
+    return id
+  }
+
   #derive(group: Group, episodes: readonly Episode[], derived: Derived[]): void {
     const now = new Map<string, Point>()
-    for (const { points } of episodes)
-      for (const point of points)
-        now.set(shortHash('point', this.spec.id, this.spec.version, group.key, String(point.t)), point)
+    for (const { points } of episodes) for (const point of points) now.set(this.#pointId(group, point), point)
     for (const [id, sent] of group.sent ?? []) {
       const point = now.get(id)
       if (point && markOf(point) === sent.mark) continue
@@ -316,6 +325,7 @@ function isSame(before: Alert, now: Alert): boolean {
   return JSON.stringify(before) === JSON.stringify(now)
 }
 
+const ids = new WeakMap<Point, string>()
 const marks = new WeakMap<Point, string>()
 function markOf(point: Point): string {
   let mark = marks.get(point)

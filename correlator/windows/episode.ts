@@ -30,6 +30,8 @@ export interface Episode {
   /** A point was made already: the next ones are not the opening one. */
   opened?: boolean
   approximate?: true
+  /** alertId() of it, once asked for. */
+  id?: string
 }
 
 export interface Point {
@@ -116,7 +118,8 @@ export function shortHash(...parts: readonly string[]): string {
 }
 
 export function alertId(rule: RuleInfo, groupKey: string, episode: Episode): string {
-  return shortHash(rule.id, rule.version, groupKey, episode.firstId) // two rules may mean the same
+  episode.id ??= shortHash(rule.id, rule.version, groupKey, episode.firstId) // by id too: two rules may mean the same
+  return episode.id
 }
 
 export function alertOf(

@@ -62,10 +62,15 @@ export function random(seed: number): () => number {
   }
 }
 
-/** What is told in the end: every alert that was not withdrawn, as bytes. */
-export function finalAlerts(changes: readonly AlertChange[], into = new Map<string, Alert>()): string[] {
+/** What a store does with changes: the newest of each alert, without those withdrawn. */
+export function applyChanges(changes: readonly AlertChange[], into: Map<string, Alert>): void {
   for (const { alert, state } of changes)
     if (state === 'withdrawn') into.delete(alert.id)
     else into.set(alert.id, alert)
+}
+
+/** What is told in the end: every alert that was not withdrawn, as bytes. */
+export function finalAlerts(changes: readonly AlertChange[], into = new Map<string, Alert>()): string[] {
+  applyChanges(changes, into)
   return [...into.values()].map((alert) => JSON.stringify(alert)).sort()
 }

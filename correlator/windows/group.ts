@@ -18,6 +18,8 @@ import type { Measure } from './window-measure.ts'
 
 export interface Told {
   readonly alert: Alert
+  /** What the alert was made of; not in snapshots. */
+  readonly episode?: Episode
   readonly revision: number
 }
 
@@ -183,7 +185,9 @@ export class Group {
       record: this.record,
       matches: this.matches.slice(),
       ...(this.#settled ? { settled: cloneState(this.#settled) } : {}),
-      ...(this.told?.size ? { told: [...this.told] } : {}),
+      ...(this.told?.size
+        ? { told: [...this.told].map(([id, { alert, revision }]) => [id, { alert, revision }] as const) }
+        : {}),
       ...(this.sent?.size ? { sent: [...this.sent] } : {}),
       ...(Number.isFinite(this.floor) ? { floor: this.floor } : {}),
     }

@@ -3,7 +3,7 @@
 
 import type { Alert, RuleMatch } from '../../core/detect.ts'
 import { type CorrelatorOptions, createCorrelator, type WindowCorrelator } from '../correlator.ts'
-import { correlation, finalAlerts, info, MINUTE, match, random } from './fixtures.ts'
+import { applyChanges, correlation, finalAlerts, info, MINUTE, match, random } from './fixtures.ts'
 import { type NaiveAlert, naiveAlerts } from './naive.ts'
 import type { CorrelationSpec } from './spec.ts'
 
@@ -76,12 +76,12 @@ export const chains: readonly CorrelationSpec[] = [
 
 const rulesById = new Map(['a', 'b', 'c'].map((id) => [id, info(id)]))
 
-export function makeMatches(seed: number, count = 160): RuleMatch[] {
+export function makeMatches(seed: number, count = 100): RuleMatch[] {
   const next = random(seed)
   const pick = <T>(values: readonly T[]) => values[Math.floor(next() * values.length)] as T
   const matches: RuleMatch[] = []
   for (let i = 0; i < count; i++) {
-    const t = 1_800_000_000_000 + Math.floor(next() * 40 * 6) * (next() < 0.5 ? MINUTE : 10_000)
+    const t = 1_800_000_000_000 + Math.floor(next() * 25 * 6) * (next() < 0.5 ? MINUTE : 10_000)
     const user = pick(['kim', 'lee', 'park', 'choi'])
     const fields = {
       'source.ip': pick(['10.0.0.1', '10.0.0.2', '10.0.0.3']),
@@ -133,7 +133,7 @@ export function run(deliveries: readonly Delivery[], all: readonly CorrelationSp
   let saved = { at: 0, text: JSON.stringify(correlator.snapshot()) }
   for (let i = 0; i < deliveries.length; i++) {
     const { matches, watermark } = deliveries[i] as Delivery
-    finalAlerts(correlator.push(matches, watermark), alerts)
+    applyChanges(correlator.push(matches, watermark), alerts)
     if (restarts === undefined) continue
     if (next() < 0.1) saved = { at: i + 1, text: JSON.stringify(correlator.snapshot()) }
     if (next() < 0.05) {
