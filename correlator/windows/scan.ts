@@ -112,7 +112,7 @@ export function scanStarting(
 }
 
 /**
- * absence: each match of the first rule that no match of the last one follows within the timespan. With one rule only,
+ * absence: each match of the first rule that no match of any other one follows within the timespan. With one rule only,
  * its next match is awaited. Unanswered matches no further apart than the timespan are one episode.
  */
 function scanAbsence(
@@ -122,24 +122,24 @@ function scanAbsence(
   horizon: number,
   points: boolean,
 ): void {
-  const answer = spec.rules.length - 1
+  const alone = spec.rules.length === 1
   for (; state.at < matches.length; state.at++) {
     const match = matches[state.at] as StoredMatch
     const end = match.t + spec.timespanMs
     if (end >= horizon) return
-    if (!match.rules.includes(0) || isAnswered(matches, state.at, end, answer)) continue
+    if (!match.rules.includes(0) || isAnswered(matches, state.at, end, alone)) continue
     if (state.open && match.t - state.open.lastTime > spec.timespanMs) closeEpisode(state)
     addWindow(state, matches, state.at, state.at, Number.NEGATIVE_INFINITY, end, points, true)
   }
 }
 
-function isAnswered(matches: readonly StoredMatch[], at: number, end: number, answer: number): boolean {
+function isAnswered(matches: readonly StoredMatch[], at: number, end: number, alone: boolean): boolean {
   const match = matches[at] as StoredMatch
   let i = at
-  if (answer === 0) i++
+  if (alone) i++
   else while (i > 0 && (matches[i - 1] as StoredMatch).t === match.t) i-- // at the same time is in time
   for (; i < matches.length && (matches[i] as StoredMatch).t <= end; i++)
-    if ((matches[i] as StoredMatch).rules.includes(answer)) return true
+    if ((matches[i] as StoredMatch).rules.some((rule) => alone || rule > 0)) return true
   return false
 }
 
