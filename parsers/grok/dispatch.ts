@@ -114,13 +114,13 @@ export function createDispatcher(packs: readonly DispatchPack[]): Dispatcher {
 }
 
 /**
- * Aho and Corasick's automaton as one table: state * classes + class of the character -> state. Characters that no text
- * has share class 0.
+ * Aho and Corasick's automaton as one table: row + class of the character -> row of the next state, or its complement
+ * (so negative) when a text ends there. Characters that no text has share class 0.
  */
 class TextAutomaton {
   readonly #classOf = new Uint8Array(65_536)
-  readonly #classes: number
   readonly #next: Int32Array
+  readonly #width: number
   /** Packs of the texts that end in a state. */
   readonly #packs: (Int32Array | undefined)[]
 
@@ -133,8 +133,8 @@ class TextAutomaton {
         // past 255 different characters the rest shares the last class: more candidates, never fewer
         if (this.#classOf[unit] === 0) this.#classOf[unit] = classes < 255 ? classes++ : 255
       }
-    this.#classes = classes + (classes === 255 ? 1 : 0)
-    const width = this.#classes
+    const width = classes === 255 ? 256 : classes
+    this.#width = width
     const rows: Int32Array[] = [new Int32Array(width)]
     const ends: number[][] = [[]]
     texts.forEach((text, t) => {
@@ -167,28 +167,31 @@ class TextAutomaton {
         }
       }
     }
-    this.#next = new Int32Array(rows.length * width)
-    rows.forEach((row, state) => {
-      this.#next.set(row, state * width)
-    })
     this.#packs = ends.map((list) => {
       const packs = new Set(list.flatMap((text) => [...packsOf.get(texts[text]!)!]))
       return packs.size > 0 ? Int32Array.from(packs) : undefined
+    })
+    this.#next = new Int32Array(rows.length * width)
+    rows.forEach((row, state) => {
+      this.#next.set(
+        row.map((to) => (this.#packs[to] ? ~(to * width) : to * width)),
+        state * width,
+      )
     })
   }
 
   /** Writes the stamp for every pack that has a text in the line. */
   mark(line: string, candidate: Uint32Array, stamp: number): void {
     const next = this.#next
-    const packs = this.#packs
     const classOf = this.#classOf
-    const width = this.#classes
     const length = Math.min(line.length, MAX_LINE)
-    let state = 0
+    let row = 0
     for (let i = 0; i < length; i++) {
-      state = next[state * width + classOf[line.charCodeAt(i)]!]!
-      const found = packs[state]
-      if (found !== undefined) for (let k = 0; k < found.length; k++) candidate[found[k]!] = stamp
+      row = next[row + classOf[line.charCodeAt(i)]!]!
+      if (row >= 0) continue
+      row = ~row
+      const found = this.#packs[row / this.#width]!
+      for (let k = 0; k < found.length; k++) candidate[found[k]!] = stamp
     }
   }
 }

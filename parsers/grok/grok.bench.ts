@@ -124,6 +124,11 @@ const parsers = mixed.map((line) => known.get(line)!)
 let at = 0
 const told = rate('mixed, pack known', mixed, (line) => parsers[at++ % mixed.length]!(line))
 const asked = rate('mixed, 50 packs', mixed, (line) => dispatcher.match(line)?.event)
+const hints = mixed.map((line) => ({
+  source: line[0] === '<' ? 'asa' : line.includes('"') ? 'web' : line.includes('PROTO=') ? 'gate' : 'ssh',
+}))
+at = 0
+rate('mixed, 50 packs, source known', mixed, (line) => dispatcher.match(line, hints[at++ % mixed.length])?.event)
 console.log(`50 packs cost ${(told / asked).toFixed(2)} times the pack known`)
 if (sink === 0) throw new Error('nothing matched')
 

@@ -43,7 +43,11 @@ export interface Grok {
   readonly literals: readonly string[]
   /** Per pattern, the sets of which a matching line contains one member each. */
   readonly required: readonly (readonly AnyOf[])[]
-  /** False when the analysis found a way to backtrack without bound: run such a pattern where it can be stopped. */
+  /**
+   * False when the analysis found a way to backtrack without bound: run such a pattern where it can be stopped. True
+   * speaks of one place to begin at. A search (`anchored: 'none'`) begins at many, so on long hostile lines it may still
+   * take time square to the line: anchor what reads lines from strangers.
+   */
   readonly safe: boolean
   /** What the analysis found, per unsafe pattern. */
   readonly dangers: readonly string[]
