@@ -190,9 +190,8 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         sources: () => listSources(sources, accounting, checkpoint.refused()),
         rules: () => listRules(rules, matchesPerRule),
         routes: async (app) => {
-          const input = { intake, counters, now }
-          const limits = { maxBodyBytes: bytesOf(config.http.maxBody) }
-          await app.register(logRoutes, { ...input, ...limits, token: config.http.ingestToken })
+          const input = { intake, counters, now, warn: say, token: config.http.ingestToken }
+          await app.register(logRoutes, { ...input, limits: { maxBodyBytes: bytesOf(config.http.maxBody) } })
           await app.register(auditRoutes, input)
         },
       }),
@@ -217,7 +216,8 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
     }
     if (syslog.udp) {
       const port = syslogPort ?? syslog.port // with port 0 both listen on the same number
-      sources.push(open(await openSyslogUdp({ ...input, host: syslog.host, port, zone: config.zone })))
+      const maxMessageBytes = bytesOf(syslog.maxMessage)
+      sources.push(open(await openSyslogUdp({ ...input, host: syslog.host, port, zone: config.zone, maxMessageBytes })))
       syslogPort = port
     }
     for (const { path, dataset, zone = config.zone } of config.files) {

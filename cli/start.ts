@@ -68,7 +68,10 @@ function playDemoBeside(
   signal: AbortSignal,
   say: (line: string) => void,
 ): void {
-  if (syslogPort === undefined) return say('the demo needs syslog.tcp')
+  if (syslogPort === undefined) {
+    say('the demo needs syslog.tcp')
+    return
+  }
   import('./demo.ts')
     .then(({ playDemo }) => {
       say('demo: replaying a 60-second attack')

@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { bytesOf, durationMs, loadConfig, nearest, parseConfig } from './config.ts'
+import { bytesOf, ConfigSchema, durationMs, loadConfig, nearest, parseConfig } from './config.ts'
 
 test('without a file every key has its default', () => {
   const config = loadConfig()
@@ -16,6 +17,7 @@ test.each([
   ['an unset variable', 'data: ${NOPE}', '/c.yaml:1', '${NOPE} is not set'],
   ['a required variable with a message', 'data: ${NOPE:?say where}', '/c.yaml:1', 'say where'],
   ['a variable with a line break', 'zone: ${EVIL}', '/c.yaml:1', 'line break'],
+  ['an open address without a token', 'http:\n  host: 0.0.0.0', '/c.yaml', 'ingestToken'],
   ['broken YAML', 'zone: UTC\nfiles: [', '/c.yaml:', ''],
 ])('%s', (_why, text, place, problem) => {
   const run = () => parseConfig(text, '/c.yaml', { EVIL: 'a\nhttp: 1' })
@@ -49,4 +51,18 @@ test.each([
 test('nearest gives up beyond two edits', () => {
   expect(nearest('sorce.ip', ['source.ip', 'host.ip'])).toBe('source.ip')
   expect(nearest('zzz', ['source.ip'])).toBeUndefined()
+})
+
+test('docs/configuration.md names every key, and its example loads', () => {
+  const page = readFileSync(new URL('../docs/configuration.md', import.meta.url), 'utf8')
+  const example = /```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? ''
+  parseConfig(example, '/c.yaml', {})
+  const everything = example.replace(/^( *)# (\w+:)/gm, '$1$2')
+  parseConfig(everything, '/c.yaml', { INGEST_TOKEN: 'sixteen characters' })
+  const keysOf = (schema: unknown): string[] => {
+    const { properties = {}, items } = schema as { properties?: Record<string, unknown>; items?: unknown }
+    const below = Object.entries(properties).flatMap(([key, inner]) => [key, ...keysOf(inner)])
+    return items ? [...below, ...keysOf(items)] : below
+  }
+  for (const key of keysOf(ConfigSchema)) expect(everything, key).toMatch(new RegExp(`\\b${key}:`))
 })

@@ -137,31 +137,43 @@ export function parseConfig(text: string, path: string, env: Readonly<Record<str
     throw new PipelineError('CONFIG_INVALID', { place, problem: `${keys.join('.') || 'the file'} ${error.message}` })
   }
   const valid = config as Config
+  const { host, ingestToken } = valid.http
+  if (!isLoopback(host) && ingestToken === undefined) {
+    throw new PipelineError('CONFIG_INVALID', {
+      place: path,
+      problem: `http.host ${host} can be reached by others, and http.ingestToken is not set`,
+      hint: 'set a token that senders must carry, or stay on 127.0.0.1',
+    })
+  }
   const base = dirname(resolve(path))
   const here = (p: string) => (isAbsolute(p) ? p : join(base, p))
   return { ...valid, data: here(valid.data), packs: valid.packs.map(here), rules: valid.rules.map(here) }
 }
+
+const isLoopback = (host: string) => host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host)
 
 /** `${VAR}`, `${VAR:-default}`, `${VAR:?message}`, `$$` for a dollar sign. A value with a newline is refused. */
 function substitute(text: string, path: string, env: Readonly<Record<string, string | undefined>>): string {
   const lines = text.split('\n')
   return lines
     .map((line, i) =>
-      line.replace(
-        /\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([-?])([^}]*))?\}/g,
-        (found, name?: string, kind?: string, rest = '') => {
-          if (name === undefined) return '$'
-          const value = env[name]
-          const refuse = (problem: string): never => {
-            throw new PipelineError('CONFIG_INVALID', { place: `${path}:${i + 1}`, problem })
-          }
-          if (value === undefined || value === '') {
-            if (kind === '-') return rest
-            return refuse(kind === '?' ? rest : `${found} is not set; write \${${name}:-default} or set it`)
-          }
-          return /[\r\n]/.test(value) ? refuse(`the value of ${name} holds a line break`) : value
-        },
-      ),
+      /^\s*#/.test(line)
+        ? line
+        : line.replace(
+            /\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([-?])([^}]*))?\}/g,
+            (found, name?: string, kind?: string, rest = '') => {
+              if (name === undefined) return '$'
+              const value = env[name]
+              const refuse = (problem: string): never => {
+                throw new PipelineError('CONFIG_INVALID', { place: `${path}:${i + 1}`, problem })
+              }
+              if (value === undefined || value === '') {
+                if (kind === '-') return rest
+                return refuse(kind === '?' ? rest : `${found} is not set; write \${${name}:-default} or set it`)
+              }
+              return /[\r\n]/.test(value) ? refuse(`the value of ${name} holds a line break`) : value
+            },
+          ),
     )
     .join('\n')
 }

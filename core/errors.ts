@@ -37,6 +37,7 @@ const messages = {
   AUTH_REQUIRED: (p: { hint: string }) => `sign in first: ${p.hint}`,
   AUTH_REFUSED: (p: { reason: string }) => `refused: ${p.reason}`,
   REQUEST_INVALID: (p: { problem: string }) => p.problem,
+  INTERNAL: (p: { incident: string }) => `something failed inside; the node's log has it under ${p.incident}`,
   NODE_UNREACHABLE: (p: { address: string; problem: string }) =>
     `no Haetae node answers at ${p.address} (${p.problem}); start one with 'npm start' or pass --address`,
 } as const

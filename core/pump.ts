@@ -7,7 +7,7 @@ import type { Counters } from './counters.ts'
 import type { RuleMatch } from './detect.ts'
 import { describe, PipelineError } from './errors.ts'
 import type { AddOptions, Intake } from './intake.ts'
-import { type Origin, RawBatchWriter } from './raw-batch.ts'
+import { MAX_ORIGINS, type Origin, RawBatchWriter } from './raw-batch.ts'
 import type { EventStore } from './store.ts'
 
 export interface IntakeOptions {
@@ -49,6 +49,7 @@ export function openIntake(options: IntakeOptions): Intake & { close(): Promise<
   let waiters: Pending[] = []
 
   const held = () => publishingBytes + (writer.count > 0 ? writer.byteLength : 0)
+  const isFull = () => closed || held() >= maxHeldBytes || writer.originCount >= MAX_ORIGINS
 
   function start(): void {
     if (publishing || writer.count === 0) return
@@ -101,21 +102,21 @@ export function openIntake(options: IntakeOptions): Intake & { close(): Promise<
       return held()
     },
     get full() {
-      return closed || held() >= maxHeldBytes
+      return isFull()
     },
     add(origin: Origin, receivedAtMs: number, bytes: Uint8Array, extra?: AddOptions): Promise<void> {
-      if (closed || held() >= maxHeldBytes) {
+      if (isFull()) {
         throw new PipelineError('INTAKE_FULL', { heldBytes: held(), maxBytes: maxHeldBytes })
       }
       writer.append(origin, receivedAtMs, bytes, extra?.key, extra?.flags)
       perSource.set(origin.source, (perSource.get(origin.source) ?? 0) + 1)
       const { promise } = pending
-      if (writer.byteLength >= maxBatchBytes) start()
+      if (writer.byteLength >= maxBatchBytes || writer.originCount >= MAX_ORIGINS) start()
       else if (!publishing && !linger) linger = setTimeout(start, lingerMs)
       return promise
     },
     async room(signal?: AbortSignal): Promise<void> {
-      while (!closed && held() >= maxHeldBytes) {
+      while (!closed && isFull()) {
         signal?.throwIfAborted()
         const waiter = newPending()
         waiters.push(waiter)

@@ -38,6 +38,7 @@ const HEADER = 12
 const RECORD_HEAD = 8
 const BODY_HEAD = 12
 export const MAX_KEY_BYTES = 255
+export const MAX_ORIGINS = 65_536
 
 /** Collects records into a batch. Bytes are copied at once, so the caller may reuse its buffer. */
 export class RawBatchWriter {
@@ -54,13 +55,17 @@ export class RawBatchWriter {
     return this.#count
   }
 
+  get originCount(): number {
+    return this.#origins.size
+  }
+
   /** Bytes the batch would take now, without the origins. */
   get byteLength(): number {
     return HEADER + this.#length
   }
 
   /**
-   * @param origin the same object for the same sender: origins are told apart by identity, at most 65,536 a batch
+   * @param origin the same object for the same sender: origins are told apart by identity, at most MAX_ORIGINS a batch
    * @param key the source's own identity of this record (`auditID/stage`, `fingerprint:offset`), at most 255 bytes of
    *   UTF-8; a record that comes twice under one key is stored once. Without a key the bus position is the identity.
    */

@@ -106,7 +106,7 @@ describe.skipIf(!has('chromium'))('the browser', () => {
   test('a wrong query marks its column', async () => {
     await page.goto(`${node.address}/search?query=${encodeURIComponent('user.name:(root')}`)
     await page.getByRole('alert').waitFor()
-    expect(await page.getByRole('alert').innerText()).toContain('column')
+    expect(await page.getByRole('alert').innerText()).toContain(`user.name:(root\n${' '.repeat(10)}^`)
   })
 
   test('the alert shows exactly the events that caused it', async () => {
