@@ -18,6 +18,8 @@ export interface PackContext extends TimeContext {
   mark: string | undefined
   /** `@timestamp` as the pack read it, ms since 1970; NaN when it read none. */
   timeMs: number
+  /** The time the line has without its pack: of the envelope, the container runtime or the receipt. */
+  lineTimeMs: number
 }
 
 /** One step: false means "this is not mine" where that is asked. */
@@ -37,6 +39,12 @@ export interface CompileEnv {
   /** `file` for messages of the grok compiler, which adds a column. */
   readonly place: (path: readonly (string | number)[]) => string
 }
+
+/** A place in a pack file: keys and positions from its root. */
+export type Where = readonly (string | number)[]
+
+/** From what stands under a key of a block to the function that does it. */
+export type Compile = (value: unknown, where: Where, env: CompileEnv) => Step
 
 export const isObject = (value: unknown): value is EcsEvent =>
   value !== null && typeof value === 'object' && !Array.isArray(value)

@@ -1,0 +1,161 @@
+// The steps of a pack that read: patterns and formats. What they find is the event's (grok) or the source's (the rest).
+
+import type { EcsEvent, EcsValue } from '../../core/event.ts'
+import { fieldType } from '../../core/fields.ts'
+import { type CommonEvent, readCef, readLeef } from '../formats/cef.ts'
+import { readDelimited } from '../formats/delimited.ts'
+import { readJson } from '../formats/json.ts'
+import { readKeyValue } from '../formats/key-value.ts'
+import { compileGrok } from '../grok/grok.ts'
+import { coerceFor } from './coerce.ts'
+import { type Compile, type CompileEnv, isObject, type PackContext, type Where } from './context.ts'
+import { compileGet, compilePut, parsePath } from './path.ts'
+import { compileValue } from './value.ts'
+
+/** Longest text that patterns and formats are given, in characters. */
+export const MAX_PATTERN_CHARS = 64 * 1024
+
+/** Adds nested captures to the event. A field that is there gives way. */
+function merge(into: EcsEvent, from: EcsEvent): void {
+  for (const key in from) {
+    const value = from[key]
+    const had = into[key]
+    if (isObject(value) && isObject(had)) merge(had, value)
+    else into[key] = value
+  }
+}
+
+export const grok: Compile = (value, where, env) => {
+  const options = isObject(value) ? value : { match: value as EcsValue }
+  for (const key of Object.keys(options))
+    if (!['match', 'from', 'anchored'].includes(key))
+      env.fail([...where, key], `grok has match, from and anchored, not '${key}'`)
+  const match = options['match']
+  const patterns = Array.isArray(match) ? match : [match]
+  if (patterns.length === 0 || patterns.some((pattern) => typeof pattern !== 'string'))
+    return env.fail(where, 'a grok pattern or a list of them belongs here')
+  const anchored = options['anchored'] ?? 'both'
+  if (anchored !== 'both' && anchored !== 'start' && anchored !== 'none')
+    return env.fail(where, 'anchored is both, start or none')
+  const compiled = compileGrok(patterns as string[], { patterns: env.patterns, place: env.place(where), anchored })
+  // what ECS says is no text, and the pattern did not say how to read
+  const typed = [...new Set(compiled.groups.map((group) => group.path.join('.')))].filter(
+    (name) => fieldType(name) !== 'keyword' && fieldType(name) !== 'text',
+  )
+  const fit = typed.map((name) => {
+    const path = parsePath(name, where, env)
+    return { get: compileGet(path), put: compilePut(path, where, env), coerce: coerceFor(name) }
+  })
+  const from = options['from'] === undefined ? undefined : compileValue(options['from'], [...where, 'from'], env)
+  return (context) => {
+    const text = from ? from(context) : context.body
+    if (typeof text !== 'string') return false
+    const found = compiled.match(text)
+    if (found === undefined) return false
+    merge(context.event, found)
+    for (let i = 0; i < fit.length; i++) {
+      const { get, put, coerce } = fit[i] as (typeof fit)[number]
+      const raw = get(context)
+      if (raw !== undefined) put(context, coerce(raw, context))
+    }
+    return true
+  }
+}
+
+/** `json: true`, or `{from, into}`: what is read becomes the source, and stands in the event under `into` as it is. */
+export const json: Compile = (value, where, env) => {
+  const { text, into } = readerOptions(value, where, env, [])
+  return (context) => {
+    let found: EcsEvent | undefined
+    if (text === undefined) found = context.json
+    else {
+      const raw = text(context)
+      found = isObject(raw) ? raw : typeof raw === 'string' ? readJson(raw)?.object : undefined
+    }
+    if (found === undefined) return false
+    return take(context, found, into)
+  }
+}
+
+export const kv: Compile = (value, where, env) => {
+  const { text, into, options } = readerOptions(value, where, env, ['pairs', 'between', 'spaces'])
+  for (const key of ['pairs', 'between'])
+    if (options[key] !== undefined && (typeof options[key] !== 'string' || options[key].length !== 1))
+      env.fail([...where, key], 'one character belongs here')
+  const how = options as { pairs?: string; between?: string; spaces?: boolean }
+  return (context) => {
+    const raw = text ? text(context) : context.body
+    if (typeof raw !== 'string' || raw.length > MAX_PATTERN_CHARS) return false
+    const found = readKeyValue(raw, how)
+    return found !== undefined && take(context, found, into)
+  }
+}
+
+export const csv: Compile = (value, where, env) => {
+  const { text, into, options } = readerOptions(value, where, env, ['columns', 'delimiter', 'quoted', 'at_least'])
+  const columns = options['columns']
+  if (!Array.isArray(columns) || columns.some((name) => name !== null && typeof name !== 'string'))
+    return env.fail(where, 'csv needs columns: a list of names (null leaves one out)')
+  const delimiter = options['delimiter'] ?? ','
+  if (typeof delimiter !== 'string' || delimiter.length !== 1)
+    return env.fail([...where, 'delimiter'], 'one character belongs here')
+  const quoted = options['quoted'] !== false
+  const least = typeof options['at_least'] === 'number' ? options['at_least'] : 2
+  return (context) => {
+    const raw = text ? text(context) : context.body
+    if (typeof raw !== 'string' || raw.length > MAX_PATTERN_CHARS) return false
+    const cells = readDelimited(raw, delimiter, quoted)
+    if (cells.length < least) return false
+    const found: EcsEvent = {}
+    for (let i = 0; i < columns.length && i < cells.length; i++) {
+      const name = columns[i] as string | null
+      const cell = cells[i] as string
+      if (name !== null && cell !== '') found[name] = cell
+    }
+    return take(context, found, into)
+  }
+}
+
+const common =
+  (read: (text: string) => CommonEvent | undefined): Compile =>
+  (value, where, env) => {
+    const { text, into } = readerOptions(value, where, env, [])
+    return (context) => {
+      const raw = text ? text(context) : context.body
+      if (typeof raw !== 'string' || raw.length > MAX_PATTERN_CHARS) return false
+      const found = read(raw)
+      if (!found) return false
+      const { extension, ...head } = found
+      return take(context, { ...head, ...extension, extension }, into)
+    }
+  }
+
+function take(
+  context: PackContext,
+  found: EcsEvent,
+  into: ((context: PackContext, value: EcsValue) => void) | undefined,
+): boolean {
+  context.source = found
+  context.used.clear()
+  if (into) into(context, found)
+  return true
+}
+
+function readerOptions(value: unknown, where: Where, env: CompileEnv, more: readonly string[]) {
+  const options: EcsEvent =
+    value === true ? {} : isObject(value) ? value : env.fail(where, 'true or a block of options belongs here')
+  for (const key of Object.keys(options))
+    if (key !== 'from' && key !== 'into' && !more.includes(key))
+      env.fail([...where, key], `no option '${key}'; there are ${['from', 'into', ...more].join(', ')}`)
+  const from = options['from']
+  const into = options['into']
+  if (into !== undefined && typeof into !== 'string') env.fail([...where, 'into'], 'a field of the event belongs here')
+  return {
+    options,
+    text: from === undefined ? undefined : compileValue(from, [...where, 'from'], env),
+    into: into === undefined ? undefined : compilePut(parsePath(into as string, where, env), where, env),
+  }
+}
+
+export const cef = common(readCef)
+export const leef = common(readLeef)
