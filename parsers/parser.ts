@@ -69,6 +69,7 @@ class LineParser implements Parser {
     used: new Set(),
     mark: undefined,
     timeMs: Number.NaN,
+    lineTimeMs: 0,
     receivedAtMs: 0,
     zone: utc,
   }
@@ -167,6 +168,7 @@ class LineParser implements Parser {
     context.event = line.start()
     context.source = undefined
     context.timeMs = Number.NaN
+    context.lineTimeMs = line.timeMs
     if (!pack.run(context)) return false
     line.event = context.event
     return true
@@ -243,6 +245,13 @@ class Line {
 
   tag(name: string): void {
     ;(this.#tags ??= []).push(name)
+  }
+
+  /** The time of the wrapping, or when the line came. */
+  get timeMs(): number {
+    const { envelope, container } = this
+    if (envelope && !Number.isNaN(envelope.timeMs)) return envelope.timeMs
+    return container && !Number.isNaN(container.timeMs) ? container.timeMs : this.#input.receivedAtMs
   }
 
   /** A fresh event with everything known before a pack reads the body. */

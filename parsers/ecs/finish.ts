@@ -3,6 +3,7 @@
 import { isIP } from 'node:net'
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import { splitAddress } from './address.ts'
+import { completeNetwork } from './network.ts'
 
 const ENDS = ['source', 'destination', 'client', 'server'] as const
 
@@ -39,6 +40,8 @@ export function finishEvent(event: EcsEvent): void {
     const user = asObject(end['user'])
     if (user) addAll(users, user['name'])
   }
+  const network = asObject(event['network'])
+  if (network) completeNetwork(network, asObject(event['source']), asObject(event['destination']))
   const user = asObject(event['user'])
   if (user) {
     addAll(users, user['name'])

@@ -50,15 +50,25 @@ test.each([
   ['lookup', '.b | lookup t', { 'a.v': 'zwei' }],
   ['lookup of nothing known', '.up | lookup t', { 'a.v': 'other' }],
   ['times', '.seconds | times 1000000000', { 'a.v': 1_500_000_000 }],
+  ['a duration on a clock', '.clock | duration', { 'a.v': 69_000_000_000 }],
+  ['a duration with days', '.days | duration', { 'a.v': 90_061_000_000_000 }],
+  ['a duration in words', '.words | duration', { 'a.v': 3_605_020_000_000 }],
+  ['a duration that is none', '.up | duration', {}],
+  ['a time moved back', "'2026-01-15T00:00:10Z' | minus .span", { 'a.v': '2026-01-15T00:00:09.000Z' }],
+  ['a time moved by nothing', "'2026-01-15T00:00:10Z' | plus .nothing", {}],
+  ['a time past all times', "'2026-01-15T00:00:10Z' | plus .huge", {}],
+  ["the event's time", '@time', { 'a.v': '2026-01-15T00:00:00.000Z' }],
+  ['unless the same', '.b | unless .b', {}],
+  ['unless another', '.b | unless .up', { 'a.v': 'two' }],
   ['a conversion of nothing', '.nothing | lower | first', {}],
   ['a number that is none', '.up | long', {}],
 ])('a value: %s', (_why, expression, expected) => {
   const yaml = pack(
-    `tables:\n  t: {two: zwei, '*': other}\nparse:\n  - json: true\n    fields:\n      a.v: ${expression}`,
+    `tables:\n  t: {two: zwei, '*': other}\nparse:\n  - json: true\n    fields:\n      a.v: ${JSON.stringify(expression)}`,
     'detect: {json: {b: null}}',
   )
   const line =
-    '{"b":"two","up":"LOUD","list":"x, y","array":[1,2],"objects":[{"k":"m"},{"k":"n"}],"dotted.key":"d","mail":"a@example.org","seconds":1.5,"dash":"-"}'
+    '{"b":"two","up":"LOUD","list":"x, y","array":[1,2],"objects":[{"k":"m"},{"k":"n"}],"dotted.key":"d","mail":"a@example.org","seconds":1.5,"dash":"-","clock":"0:01:09","days":"1d 1:01:01","words":"1h 5s20ms","span":1e9,"huge":1e300}'
   const event = run(yaml, line)
   expect(event['a'] ?? {}).toEqual('a.v' in expected ? { v: expected['a.v'] } : {})
 })

@@ -1,7 +1,8 @@
-// Dotted paths of packs, compiled: `user.name` in the event, `.user.name` in what a reader found, `@body` the text.
+// Dotted paths of packs, compiled: `user.name` in the event, `.user.name` in what a reader found, `@body` the text, `@time` the event's time.
 // A part in quotes may hold dots: `.annotations."authorization.k8s.io/decision"`. `[0]` is an element, `[]` every one.
 
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
+import { formatTime } from '../time/time.ts'
 import { type CompileEnv, type Getter, isObject, type PackContext } from './context.ts'
 
 type Part = string | number | typeof EACH
@@ -9,7 +10,7 @@ const EACH: unique symbol = Symbol('each')
 type Where = readonly (string | number)[]
 
 export interface Path {
-  readonly root: 'event' | 'source' | 'body'
+  readonly root: 'event' | 'source' | 'body' | 'time'
   readonly parts: readonly Part[]
 }
 
@@ -17,6 +18,7 @@ const TOKEN = /\.?(?:"((?:[^"\\]|\\.)*)"|([^.[\]"\s]+))|\[(\d*)\]/y
 
 export function parsePath(text: string, where: Where, env: CompileEnv): Path {
   if (text === '@body') return { root: 'body', parts: [] }
+  if (text === '@time') return { root: 'time', parts: [] }
   const root = text.startsWith('.') ? 'source' : 'event'
   const parts: Part[] = []
   if (text === '.') return { root, parts }
@@ -59,6 +61,7 @@ function step(value: EcsValue, parts: readonly Part[], from: number): EcsValue {
 export function compileGet(path: Path, marks = true): Getter {
   const { parts } = path
   if (path.root === 'body') return (context) => context.body
+  if (path.root === 'time') return ({ timeMs, lineTimeMs }) => formatTime(Number.isNaN(timeMs) ? lineTimeMs : timeMs)
   if (path.root === 'source') {
     const first = parts[0]
     const mark = marks && typeof first === 'string' ? first : undefined

@@ -167,6 +167,8 @@ const converters: Readonly<Record<string, { readonly args: number; make(args: re
   },
   /** Multiplies numbers: seconds to nanoseconds is `times 1000000000`. */
   times: { args: 1, make: ([factor]) => onEach((value) => scale(value, Number(factor))) },
+  /** `0:01:09`, `1d02h03m`, `2h5m`, `1.5s`, `20ms` as nanoseconds, for event.duration. */
+  duration: { args: 0, make: () => onText(readDuration) },
   json: {
     args: 0,
     make: () => (value) => (value === undefined || typeof value === 'string' ? value : JSON.stringify(value)),
@@ -178,6 +180,32 @@ function scale(value: EcsValue, factor: number): number | undefined {
   return number === undefined ? undefined : Math.round(number * factor)
 }
 
+const UNIT_NS: Readonly<Record<string, number>> = {
+  d: 86_400e9,
+  h: 3600e9,
+  m: 60e9,
+  s: 1e9,
+  ms: 1e6,
+  us: 1e3,
+  µs: 1e3,
+  ns: 1,
+}
+
+function readDuration(text: string): number | undefined {
+  const clock = /^(?:(\d{1,6})[d:] ?)??(\d{1,7}):(\d\d):(\d\d(?:\.\d{1,9})?)$/.exec(text)
+  if (clock) {
+    const [, days, hours, minutes, seconds] = clock
+    return Math.round(
+      (Number(days ?? 0) * 86_400 + Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * 1e9,
+    )
+  }
+  if (text.length > 64 || !/^(?:\d+(?:\.\d+)? ?(?:ms|us|µs|ns|[dhms])[ ,]*)+$/.test(text)) return undefined
+  let total = 0
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?) ?(ms|us|µs|ns|[dhms])/g))
+    total += Number(amount) * (UNIT_NS[unit as string] as number)
+  return Math.round(total)
+}
+
 function decodeUrl(text: string): string {
   if (!text.includes('%')) return text
   try {
@@ -187,7 +215,28 @@ function decodeUrl(text: string): string {
   }
 }
 
-export const converterNames: readonly string[] = [...Object.keys(converters), 'time', 'lookup']
+/** Conversions that read a second value: `unless`, `plus` and `minus`. */
+const withValue: Readonly<Record<string, (value: EcsValue, other: EcsValue) => EcsValue>> = {
+  /** The value unless the other is the same. */
+  unless: (value, other) => (other !== undefined && String(value) === String(other) ? undefined : value),
+  /** A time so many nanoseconds later. */
+  plus: (value, other) => shift(value, other, 1),
+  minus: (value, other) => shift(value, other, -1),
+}
+
+function shift(value: EcsValue, nanoseconds: EcsValue, sign: 1 | -1): string | undefined {
+  const by = toFloat(nanoseconds)
+  const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN
+  const moved = by === undefined ? Number.NaN : ms + (sign * by) / 1e6
+  return Math.abs(moved) <= 8.64e15 ? formatTime(moved) : undefined
+}
+
+export const converterNames: readonly string[] = [
+  ...Object.keys(converters),
+  ...Object.keys(withValue),
+  'time',
+  'lookup',
+]
 
 function compileConvert(words: readonly Token[], where: Where, env: CompileEnv): Convert {
   const [head, ...rest] = words
@@ -196,6 +245,12 @@ function compileConvert(words: readonly Token[], where: Where, env: CompileEnv):
   const args = rest.map((word) => word.text)
   if (name === 'time') return compileTime(args, where, env)
   if (name === 'lookup') return compileLookup(args, where, env)
+  const combine = Object.hasOwn(withValue, name) ? withValue[name] : undefined
+  if (combine) {
+    if (args.length !== 1) env.fail(where, `'${name}' takes 1 argument: a path`)
+    const other = compileGet(parsePath(args[0] as string, where, env), false)
+    return (value, context) => (value === undefined || value === null ? undefined : combine(value, other(context)))
+  }
   const found = Object.hasOwn(converters, name) ? converters[name] : undefined
   if (!found) return env.fail(where, `no conversion named '${name}'; there are ${converterNames.join(', ')}`)
   if (args.length !== found.args)
