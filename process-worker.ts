@@ -19,6 +19,8 @@ if (!port) throw new Error('process-worker.ts runs as a worker thread')
 const parser = createParser({ packs: loadPacks(setup.packs), defaultZone: setup.zone })
 const detector = compileDetector(loadRules(setup.rules))
 const writer = new EventBatchWriter()
+/** A clock in the future must not make everybody else late: event time may run ahead of receive time by this much. */
+const MAX_SKEW_MS = 5 * 60_000
 const counters = new Counters()
 
 port.on('message', ({ task, partition, offset, batch, poison }: ProcessTask) => {
@@ -35,10 +37,11 @@ port.on('message', ({ task, partition, offset, batch, poison }: ProcessTask) => 
       for (const match of detector.detect(event, id, timestamp, partition, at)) matches.push(match)
     },
   })
+  const received = Math.max(...Object.values(perSource).map(({ lastSeen }) => lastSeen))
   const events = writer.count > 0 ? writer.finish() : undefined
   const answer: ProcessAnswer = {
     task,
-    processed: { events, matches, maxTimestamp, perSource },
+    processed: { events, matches, maxTimestamp: Math.min(maxTimestamp, received + MAX_SKEW_MS), perSource },
     counts: counters.drain(),
   }
   port.postMessage(answer, events ? [events.buffer] : [])

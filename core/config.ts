@@ -119,7 +119,7 @@ export function parseConfig(text: string, path: string, env: Readonly<Record<str
       problem: syntax.message.split('\n')[0] ?? '',
     })
   }
-  const config = Value.Default(ConfigSchema, doc.toJS({ maxAliasCount: 100 }) ?? {})
+  const config = Value.Default(ConfigSchema, withoutNulls(doc.toJS({ maxAliasCount: 100 })) ?? {})
   for (const error of Value.Errors(ConfigSchema, config)) {
     const keys = error.instancePath.split('/').slice(1)
     const extra = error.keyword === 'boolean' ? keys.pop() : undefined // additionalProperties: false, per key
@@ -148,6 +148,17 @@ export function parseConfig(text: string, path: string, env: Readonly<Record<str
   const base = dirname(resolve(path))
   const here = (p: string) => (isAbsolute(p) ? p : join(base, p))
   return { ...valid, data: here(valid.data), packs: valid.packs.map(here), rules: valid.rules.map(here) }
+}
+
+/** `containers:` with nothing below it means what leaving it out means. */
+function withoutNulls(node: unknown): unknown {
+  if (node === null || typeof node !== 'object') return node ?? undefined
+  if (Array.isArray(node)) return node.map(withoutNulls)
+  return Object.fromEntries(
+    Object.entries(node)
+      .map(([key, value]) => [key, withoutNulls(value)])
+      .filter(([, value]) => value !== undefined),
+  )
 }
 
 const isLoopback = (host: string) => host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host)

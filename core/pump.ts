@@ -149,7 +149,7 @@ export interface Processed {
   /** EventBatch, or undefined when the delivery held no record. */
   readonly events: Uint8Array<ArrayBuffer> | undefined
   readonly matches: readonly RuleMatch[]
-  /** Greatest event time seen, ms since 1970; -Infinity when there was none. */
+  /** Greatest event time seen, ms since 1970, never far ahead of receive time; -Infinity when there was none. */
   readonly maxTimestamp: number
   readonly perSource: Readonly<Record<string, SourceCounts>>
 }
