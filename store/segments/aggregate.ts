@@ -3,7 +3,7 @@
 import type { Scalar } from '../../core/event.ts'
 import { fieldType } from '../../core/fields.ts'
 import type { AggregateRequest, AggregateResult, Aggregation } from '../../core/store.ts'
-import { dictionaryString } from './dictionary.ts'
+import { DictionaryBuilder, dictionaryString } from './dictionary.ts'
 import { invalid } from './leaf.ts'
 import { openSegment, type QueryContext, type Snapshot, selectRows, Turns } from './plan.ts'
 import { compareScalars, toIso } from './values.ts'
@@ -40,7 +40,7 @@ async function compute(context: QueryContext, aggregation: Aggregation): Promise
       return histogram(context, aggregation.intervalMs, aggregation.by)
     case 'terms': {
       const counts = await countValues(context, aggregation.field)
-      return { total: counts.total, missing: counts.missing, values: top(counts.values, aggregation.size) }
+      return { total: counts.total, missing: counts.missing, values: counts.values.top(aggregation.size) }
     }
     case 'fields':
       return countFields(context)
@@ -82,8 +82,7 @@ async function histogram(
   by?: string,
 ): Promise<Omit<AggregateResult, 'tookMs'>> {
   if (!(intervalMs > 0)) throw invalid('the interval of a histogram is longer than 0 ms')
-  const values =
-    by === undefined ? [] : top((await countValues(context, by)).values, SPLIT_BY).map(({ value }) => value)
+  const values = by === undefined ? [] : (await countValues(context, by)).values.top(SPLIT_BY).map(({ value }) => value)
   const slots = new Map<Scalar, number>(values.map((value, i) => [value, i]))
   const bars = new Map<number, { count: number; by: Float64Array }>()
   let total = 0
@@ -130,32 +129,83 @@ async function histogram(
   return { total, buckets }
 }
 
+/** Counts per value; text by its bytes, so that a string is made only for what is shown. */
+class ValueCounts {
+  readonly #field: string
+  readonly #texts = new DictionaryBuilder()
+  #textCounts = new Float64Array(64)
+  readonly #others = new Map<Scalar, number>()
+
+  constructor(field: string) {
+    this.#field = field
+  }
+
+  addText(bytes: Buffer, start: number, end: number, by: number): void {
+    const id = this.#texts.idOf(bytes, start, end)
+    if (id >= this.#textCounts.length) {
+      this.#bound()
+      const grown = new Float64Array(this.#textCounts.length * 2)
+      grown.set(this.#textCounts)
+      this.#textCounts = grown
+    }
+    this.#textCounts[id]! += by
+  }
+
+  add(value: Scalar): void {
+    if (typeof value === 'string') {
+      const bytes = Buffer.from(value)
+      this.addText(bytes, 0, bytes.length, 1)
+      return
+    }
+    this.#others.set(value, (this.#others.get(value) ?? 0) + 1)
+    if (this.#others.size > MAX_DISTINCT) this.#bound()
+  }
+
+  /** The most frequent, ties by value ascending. */
+  top(size: number): { value: Scalar; count: number }[] {
+    if (!(size > 0)) return []
+    const counts = Float64Array.from([
+      ...this.#textCounts.subarray(0, this.#texts.count),
+      ...this.#others.values(),
+    ]).sort()
+    const least = counts[Math.max(0, counts.length - Math.floor(size))] ?? 0
+    const found = [...this.#others].map(([value, count]) => ({ value, count })).filter(({ count }) => count >= least)
+    for (let id = 0; id < this.#texts.count; id++) {
+      const count = this.#textCounts[id] as number
+      if (count >= least) found.push({ value: dictionaryString(this.#texts, id), count })
+    }
+    return found.sort((a, b) => b.count - a.count || compareScalars(a.value, b.value)).slice(0, size)
+  }
+
+  #bound(): void {
+    if (this.#texts.count + this.#others.size <= MAX_DISTINCT) return
+    const problem = `${this.#field} has more than ${MAX_DISTINCT} distinct values here`
+    throw invalid(problem, 'narrow the time range or the filter')
+  }
+}
+
 async function countValues(
   context: QueryContext,
   field: string,
-): Promise<{ total: number; missing: number; values: Map<Scalar, number> }> {
-  const values = new Map<Scalar, number>()
+): Promise<{ total: number; missing: number; values: ValueCounts }> {
+  const values = new ValueCounts(field)
   let total = 0
   let missing = 0
   // Per segment and dictionary, so that a string is made once a segment and not once a row.
   let segment: SegmentView | undefined
   let byId = new Float64Array(0)
-  const add = (value: Scalar, by: number) => {
-    const had = values.get(value)
-    if (had === undefined && values.size >= MAX_DISTINCT) {
-      throw invalid(
-        `${field} has more than ${MAX_DISTINCT} distinct values here`,
-        'narrow the time range or the filter',
-      )
-    }
-    values.set(value, (had ?? 0) + by)
-  }
   const flush = () => {
     const column = segment?.field(field)?.[0]
     if (!segment || !column) return
     const dictionary = segment.dictionary(column)
     for (let id = 0; id < byId.length; id++) {
-      if ((byId[id] as number) > 0) add(dictionaryString(dictionary, id), byId[id] as number)
+      if ((byId[id] as number) === 0) continue
+      values.addText(
+        dictionary.bytes,
+        dictionary.starts[id] as number,
+        dictionary.starts[id + 1] as number,
+        byId[id] as number,
+      )
     }
   }
   await eachBlock(context, false, (selected) => {
@@ -165,23 +215,26 @@ async function countValues(
       segment = selected.segment
       byId = new Float64Array(0)
     }
-    const ids = singleIds(selected, field)
-    if (!ids) {
-      const seen = eachValue(selected, field, (_row, value) => add(value, 1))
+    const single = singleStrings(selected, field)
+    if (!single) {
+      const seen = eachValue(selected, field, (_row, value) => values.add(value))
       missing += selected.count - seen
       return
     }
-    if (ids.size > byId.length) {
-      const grown = new Float64Array(ids.size)
+    const { ids, plain, counts, shapeIds, size } = single
+    if (size > byId.length) {
+      const grown = new Float64Array(size)
       grown.set(byId)
       byId = grown
     }
     let value = 0
     for (let i = 0; i < selected.n; i++) {
-      const has = ids.counts[ids.shapeIds[i] as number] as number
+      const has = counts[shapeIds[i] as number] as number
       if (selected.rows[i] === 1) {
-        if (has === 1) byId[ids.ids[value] as number]!++
-        else missing++
+        if (has === 0) missing++
+        else if (ids) byId[ids[value] as number]!++
+        else if (plain)
+          values.addText(plain.bytes, plain.starts[value] as number, (plain.starts[value + 1] as number) - 1, 1)
       }
       value += has
     }
@@ -190,16 +243,17 @@ async function countValues(
   return { total, missing, values }
 }
 
-/** The fast way: the block's field is text in a dictionary, one value a row at most. */
-function singleIds({ segment, block, n }: Selected, field: string) {
+/** The fast way: the block's field is text, one value a row at most. */
+function singleStrings({ segment, block, n }: Selected, field: string) {
   const columns = segment.field(field)
   if (!columns?.[0] || columns[1] || columns[2]) return undefined
   const strings = segment.strings(columns[0], block)
-  if (!strings?.ids) return undefined
+  if (!strings) return undefined
   const shapeIds = segment.shapeIds(block)
   const counts = segment.shapes.countsFor(columns[0].index)
   for (let i = 0; i < n; i++) if ((counts[shapeIds[i] as number] as number) > 1) return undefined
-  return { ids: strings.ids, shapeIds, counts, size: segment.dictionary(columns[0]).count }
+  const size = strings.ids ? segment.dictionary(columns[0]).count : 0
+  return { ids: strings.ids, plain: strings.plain, shapeIds, counts, size }
 }
 
 /** Visits each distinct value of each selected row once. @returns rows that have any */
@@ -322,11 +376,4 @@ async function countFields(context: QueryContext): Promise<Omit<AggregateResult,
     .map(([name, count]) => ({ name, type: fieldType(name) as string, count }))
     .sort((a, b) => b.count - a.count || compareScalars(a.name, b.name))
   return { total, fields }
-}
-
-function top(values: ReadonlyMap<Scalar, number>, size: number): { value: Scalar; count: number }[] {
-  return [...values]
-    .map(([value, count]) => ({ value, count }))
-    .sort((a, b) => b.count - a.count || compareScalars(a.value, b.value))
-    .slice(0, Math.max(0, size))
 }

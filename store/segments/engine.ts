@@ -26,7 +26,7 @@ import { readHits } from './hits.ts'
 import { invalid } from './leaf.ts'
 import { Lru } from './lru.ts'
 import { openSegments, quarantinePath } from './open-segments.ts'
-import { type QueryContext, snapshotOf } from './plan.ts'
+import { nextTurn, type QueryContext, snapshotOf } from './plan.ts'
 import { type Retired, readRetired, writeRetired } from './retired.ts'
 import { FileCache, readSummary, Sealed } from './sealed.ts'
 import { runSearch } from './search.ts'
@@ -347,7 +347,8 @@ export class SegmentEngine implements SegmentStore {
     if (head.rows === 0) return
     this.#headCovers.push(...this.#coverage.settle())
     const covers = this.#headCovers
-    this.#head = this.#newHead(head.plainFields())
+    // Now and then a segment starts without the hint, in case a field's values have changed their nature.
+    this.#head = this.#newHead(head.sequence % 16 === 0 ? new Set() : head.plainFields())
     this.#headCovers = []
     head.closeBlock()
     const before = this.#sealing.at(-1)?.done ?? Promise.resolve()
@@ -400,7 +401,11 @@ export class SegmentEngine implements SegmentStore {
     const context = { node, range, snapshots, budget, cache: this.#cache, now: this.#now, stats }
     return this.#pinned(
       snapshots.map(({ segment }) => segment),
-      () => this.#guard(() => run(context)),
+      async () => {
+        await nextTurn() // a queue of short queries must not hold up the append behind it
+        budget.check()
+        return this.#guard(() => run(context))
+      },
     )
   }
 

@@ -127,7 +127,10 @@ export class HeadColumn implements ColumnRef {
   #reconsider(): void {
     this.#dictionaryValues += this.count
     const { count, byteLength } = this.dictionary
-    const many = this.#dictionaryValues >= 256 && count * 2 > this.#dictionaryValues
+    // Short values (addresses, names) get time to repeat: aggregations over ids are several times faster.
+    const short = byteLength <= count * 48
+    const many =
+      this.#dictionaryValues >= (short ? 32_768 : 256) && count > this.#dictionaryValues * (short ? 0.75 : 0.5)
     if (many || count > DICTIONARY_VALUES || byteLength > DICTIONARY_BYTES) {
       this.plain = true
       this.everPlain = true

@@ -48,7 +48,7 @@ const TURN_MS = 8
 let lastTurn: Promise<void> = Promise.resolve()
 
 /** One query at a time per round of the event loop, so that an append waits for one turn however many queries run. */
-function nextTurn(): Promise<void> {
+export function nextTurn(): Promise<void> {
   lastTurn = lastTurn.then(() => setImmediate())
   return lastTurn
 }

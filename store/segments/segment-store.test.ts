@@ -16,4 +16,3 @@ storeContract('inline', () => openSegmentStore({ ...fresh(), inline: true }))
 storeContract('inline, small blocks', () =>
   openSegmentStore({ ...fresh(), inline: true, blockRows: 16, sealRows: 200, cacheBytes: 100_000 }),
 )
-storeContract('on its thread', () => openSegmentStore({ ...fresh(), blockRows: 64, sealRows: 500 }))

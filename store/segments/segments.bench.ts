@@ -1,4 +1,5 @@
 // Speed of the embedded store, by hand: node store/segments/segments.bench.ts [events=200000]
+// A second argument `inline` keeps everything on one thread, for profiles.
 // Prints ingest, size and Q1..Q11 (warm, p50 of 7). Figures count within one run on one machine only.
 
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -139,32 +140,33 @@ function makeEvent(i: number): EcsEvent {
 
 const dir = mkdtempSync(join(tmpdir(), 'haetae-bench-'))
 const counters = new Counters()
-const store = await openSegmentStore({ dir, counters })
+const store = await openSegmentStore({ dir, counters, inline: process.argv[3] === 'inline' })
 const writer = new EventBatchWriter()
 let batchBytes = 0
 let ingestMs = 0
-let cpuMicros = 0
+let makingMicros = 0
+const cpuBefore = process.cpuUsage()
 for (let at = 0; at < total; at += BATCH) {
   const end = Math.min(total, at + BATCH)
+  const making = process.threadCpuUsage()
   for (let i = at; i < end; i++) {
     const key = i % 10 === 6 || i % 10 === 7 ? `audit-${i}` : undefined
     writer.write(makeEvent(i), START + i * STEP_MS, 0, i, 'bench', key)
   }
   const batch = writer.finish()
   batchBytes += batch.length
+  const made = process.threadCpuUsage(making)
+  makingMicros += made.user + made.system
   const began = performance.now()
-  const cpu = process.cpuUsage()
   await store.append(batch, 0, end)
-  const used = process.cpuUsage(cpu)
-  cpuMicros += used.user + used.system
   ingestMs += performance.now() - began
 }
 const flushBegan = performance.now()
-const flushCpu = process.cpuUsage()
 await store.flush()
 ingestMs += performance.now() - flushBegan
-const flushUsed = process.cpuUsage(flushCpu)
-cpuMicros += flushUsed.user + flushUsed.system
+// The store's share of the process, its thread and the zstd within included.
+const used = process.cpuUsage(cpuBefore)
+const cpuMicros = used.user + used.system - makingMicros
 const { bytes, segments } = await store.stats()
 console.log(`node ${process.version}, ${cpus()[0]?.model} x${cpus().length}, ${total} events, ${segments} segments`)
 console.log(`ingest ${Math.round((total / ingestMs) * 1000)} ev/s, ${(cpuMicros / total).toFixed(1)} us CPU/event`)
