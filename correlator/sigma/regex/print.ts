@@ -4,10 +4,10 @@ import { pairsOf } from './char-set.ts'
 import type { AssertKind, Regex } from './parse.ts'
 
 const asserts: Record<AssertKind, string> = {
-  start: '(?<![^])',
-  end: '(?![^])',
-  lineStart: '(?<![^\\n])',
-  lineEnd: '(?![^\\n])',
+  start: '^',
+  end: '$',
+  lineStart: '(?:^|(?<=\\n))',
+  lineEnd: '(?:$|(?=\\n))',
   word: '(?:(?<![0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<=[0-9A-Za-z_])(?![0-9A-Za-z_]))',
   notWord: '(?:(?<![0-9A-Za-z_])(?![0-9A-Za-z_])|(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_]))',
 }
