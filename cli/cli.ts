@@ -17,6 +17,7 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   search: () => import('./search.ts'),
   tail: () => import('./tail.ts'),
   validate: () => import('./validate.ts'),
+  grok: () => import('./grok.ts'),
   rules: () => import('./rules.ts'),
   bus: () => import('./bus.ts'),
 }
