@@ -3,6 +3,7 @@
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { Counters } from '../../core/counters.ts'
 import type { EcsEvent } from '../../core/event.ts'
@@ -37,6 +38,29 @@ test('a long query can be cancelled, and appends go on while it runs', async () 
   abort.abort()
   expect(await Promise.all(slow)).toContain('cancelled')
   expect((await store.aggregate({ filter: matchAll, range: always, aggregation: { kind: 'count' } })).total).toBe(3001)
+  await store.close()
+})
+
+test('cancelling stops the work itself, not only the waiting for it', async () => {
+  const store = await openSegmentStore({
+    dir: folder(),
+    counters: new Counters(),
+    inline: true,
+    blockRows: 16,
+    sealRows: 512,
+  })
+  await appendAll(store, simple(1000), 500)
+  const abort = new AbortController()
+  // One query a round of the event loop gets a turn: after three rounds most have not begun.
+  const queries = Array.from({ length: 40 }, () =>
+    store.search({ filter: matchAll, range: always, limit: 10 }, abort.signal),
+  )
+  const settled = Promise.allSettled(queries)
+  for (let round = 0; round < 3; round++) await setImmediate()
+  abort.abort(new Error('gone'))
+  const refused = (await settled).filter((result) => result.status === 'rejected')
+  expect(refused.length).toBeGreaterThan(30)
+  for (const { reason } of refused) expect(reason).toMatchObject({ message: 'gone' })
   await store.close()
 })
 
