@@ -25,7 +25,6 @@ export const lintCodes = [
   'tag-form',
   'unknown-logsource',
   'needs-placeholder',
-  'matches-everything',
   'only-negative',
   'short-literal',
   'same-meaning',
@@ -61,10 +60,8 @@ export function lintRules(loaded: LoadedRules): Finding[] {
     const polarity = polarityOf(rule.expr)
     if (polarity === 'negative') say('warning', 'only-negative', 'nothing has to be there: every other event matches')
     eachAtom(rule.expr, ({ field, test }) => {
-      if (test.kind !== 'text' || test.how === 'equals' || test.text.length > 1) return
-      const shown = `${field || 'keyword'}|${test.how}: '${test.text}'`
-      if (test.text === '') say('warning', 'matches-everything', `${shown} holds for any text`)
-      else say('note', 'short-literal', `${shown} is a single character`)
+      if (test.kind === 'text' && test.how !== 'equals' && test.text.length === 1)
+        say('note', 'short-literal', `${field || 'keyword'}|${test.how}: '${test.text}' is a single character`)
     })
     const twin = byVersion.get(rule.version)
     if (twin) say('warning', 'same-meaning', `means the same as ${twin.id} in ${twin.file}`)

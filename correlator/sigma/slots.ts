@@ -10,11 +10,9 @@ import { fold } from './text.ts'
 
 interface PathNode {
   readonly id: number
-  /** Undefined: the event itself. */
+  readonly children: Map<string, PathNode>
+  /** The chain above, the event itself first left out; for lists on the way. */
   readonly parent: PathNode | undefined
-  readonly key: string
-  /** `constructor` and the like: a plain read would find the prototype's. */
-  readonly guarded: boolean
 }
 
 interface Slot {
@@ -27,8 +25,9 @@ interface Slot {
 export class SlotTable {
   readonly slots: Slot[] = []
   readonly #byKey = new Map<string, number>()
-  readonly #nodes = new Map<string, PathNode>()
-  nodeCount = 0
+  /** The event itself; its children are the top-level keys rules look at. */
+  readonly root: PathNode = { id: 0, children: new Map(), parent: undefined }
+  nodeCount = 1
 
   /** @param sources undefined: keywords over the whole event */
   slotOf(sources: readonly Source[] | undefined): number {
@@ -44,62 +43,82 @@ export class SlotTable {
   }
 
   #node(path: readonly string[]): PathNode {
-    const name = path.join('\u0002')
-    const found = this.#nodes.get(name)
-    if (found) return found
-    const key = path[path.length - 1] as string
-    const parent = path.length > 1 ? this.#node(path.slice(0, -1)) : undefined
-    const node = { id: this.nodeCount++, parent, key, guarded: key in Object.prototype }
-    this.#nodes.set(name, node)
+    let node = this.root
+    for (const key of path) {
+      let child = node.children.get(key)
+      if (child === undefined) {
+        child = { id: this.nodeCount++, children: new Map(), parent: node }
+        node.children.set(key, child)
+      }
+      node = child
+    }
     return node
   }
 }
 
-const missing = Symbol('missing')
-/** A list stands on the way: the slow walk, which goes through lists, has to look. */
-const list = Symbol('list')
-type Found = EcsValue | typeof missing | typeof list
-
-/** What one event holds, read once and only where asked. Reused from event to event. */
+/** What one event holds, read once. Reused from event to event. */
 export class EventView {
   /** Grows with every event: what was computed for an older one is known by its stamp. */
   stamp = 0
   #event: EcsEvent = {}
   #hasDottedKeys = false
   readonly #table: SlotTable
-  #nodeStamp: Int32Array
-  readonly #nodeValue: Found[] = []
-  #valueStamp: Int32Array
+  /** Stamp of the last event that had the node; `listStamp`: that had a list there, which the slow walk goes through. */
+  readonly #nodeStamp: Int32Array
+  readonly #listStamp: Int32Array
+  readonly #nodeValue: EcsValue[] = []
+  readonly #valueStamp: Int32Array
   readonly #values: FieldValue[][] = []
-  #foldedStamp: Int32Array
+  readonly #foldedStamp: Int32Array
   readonly #folded: string[][] = []
 
   constructor(table: SlotTable) {
     this.#table = table
     this.#nodeStamp = new Int32Array(table.nodeCount)
+    this.#listStamp = new Int32Array(table.nodeCount)
     this.#valueStamp = new Int32Array(table.slots.length)
     this.#foldedStamp = new Int32Array(table.slots.length)
+    for (let i = 0; i < table.nodeCount; i++) this.#nodeValue.push(undefined)
     for (const _ of table.slots) {
       this.#values.push([])
       this.#folded.push([])
     }
   }
 
-  /** Begins with another event. */
+  /** Begins with another event: one walk over the parts of it that rules look at. */
   open(event: EcsEvent): void {
     this.#event = event
     if (++this.stamp > 0x3fffffff) {
       this.stamp = 1
       this.#nodeStamp.fill(0)
+      this.#listStamp.fill(0)
       this.#valueStamp.fill(0)
       this.#foldedStamp.fill(0)
     }
     this.#hasDottedKeys = false
-    for (const key in event)
+    for (const key of Object.keys(event))
       if (key.includes('.')) {
         this.#hasDottedKeys = true
-        break
+        return // such events are looked through place by place
       }
+    this.#enter(event, this.#table.root)
+  }
+
+  /** As deep as rules' paths go, however deep the event is. */
+  #enter(object: EcsEvent, node: PathNode): void {
+    const { children } = node
+    for (const key of Object.keys(object)) {
+      const child = children.get(key)
+      if (child === undefined) continue
+      const value = object[key]
+      if (value === undefined) continue
+      const { id } = child
+      this.#nodeStamp[id] = this.stamp
+      this.#nodeValue[id] = value
+      if (child.children.size === 0 || value === null || typeof value !== 'object') continue
+      if (Array.isArray(value)) this.#listStamp[id] = this.stamp
+      else this.#enter(value, child)
+    }
   }
 
   get event(): EcsEvent {
@@ -117,13 +136,15 @@ export class EventView {
     else if (this.#hasDottedKeys) collectValues(this.#event, sources, out)
     else
       for (let i = 0; i < leaves.length; i++) {
-        const found = this.#find(leaves[i] as PathNode)
-        if (found === missing) continue
-        const source = sources[i] as Source
-        if (found === list) collectValues(this.#event, [source], out)
-        else if (typeof found === 'object') take(found as EcsValue, source.prefix, out)
-        else if (source.prefix === '') out.push(found as FieldValue)
-        else out.push(source.prefix + String(found))
+        const leaf = leaves[i] as PathNode
+        if (this.#nodeStamp[leaf.id] !== this.stamp) {
+          if (this.#listAbove(leaf)) collectValues(this.#event, [sources[i] as Source], out)
+          continue
+        }
+        const found = this.#nodeValue[leaf.id] as EcsValue
+        const { prefix } = sources[i] as Source
+        if (typeof found === 'string' && prefix === '') out.push(found)
+        else take(found, prefix, out)
       }
     return out
   }
@@ -139,17 +160,10 @@ export class EventView {
     return out
   }
 
-  #find(node: PathNode): Found {
-    if (this.#nodeStamp[node.id] === this.stamp) return this.#nodeValue[node.id] as Found
-    const parent = node.parent === undefined ? this.#event : this.#find(node.parent)
-    let found: Found = missing
-    if (parent === list || Array.isArray(parent)) found = list
-    else if (parent !== null && typeof parent === 'object') {
-      const value = (parent as EcsEvent)[node.key]
-      if (value !== undefined && (!node.guarded || Object.hasOwn(parent, node.key))) found = value
-    }
-    this.#nodeStamp[node.id] = this.stamp
-    this.#nodeValue[node.id] = found
-    return found
+  /** A list stands on the way: the walk that goes through lists has to look. */
+  #listAbove(leaf: PathNode): boolean {
+    for (let node = leaf.parent; node !== undefined && node.parent !== undefined; node = node.parent)
+      if (this.#nodeStamp[node.id] === this.stamp) return this.#listStamp[node.id] === this.stamp
+    return false
   }
 }
