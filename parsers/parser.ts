@@ -65,6 +65,8 @@ class LineParser implements Parser {
     event: {},
     body: '',
     json: undefined,
+    messageId: '',
+    structured: undefined,
     source: undefined,
     used: new Set(),
     mark: undefined,
@@ -121,6 +123,8 @@ class LineParser implements Parser {
     }
     context.body = body
     context.json = json?.object
+    context.messageId = line.envelope ? envelope.msgId : ''
+    context.structured = line.envelope ? envelope.structured : undefined
     if (json?.truncated) line.flag('json_truncated')
 
     const hinted = origin.dataset ? this.#choose.ofHint(origin.dataset) : undefined

@@ -10,6 +10,10 @@ export interface PackContext extends TimeContext {
   body: string
   /** The body as JSON when it is one object; parsed once, whoever asks. */
   json: EcsEvent | undefined
+  /** MSGID of an RFC 5424 envelope; empty when there is none. */
+  messageId: string
+  /** Structured data of an RFC 5424 envelope, by element. */
+  structured: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined
   /** What the last reader (json, kv, csv, cef, leef) found; `.name` in a pack reads it. */
   source: EcsEvent | undefined
   /** First parts of the names that were taken from `source` into a field, for `keep`. */

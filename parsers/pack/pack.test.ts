@@ -204,3 +204,19 @@ test('the example of docs/packs.md is a pack and does what the page says', () =>
   for (const name of [...stepNames, ...converterNames, ...timeFormatNames, ...reasons])
     expect(page, name).toMatch(new RegExp(`\\b${name}\\b`))
 })
+
+test('the message id and the structured data of an envelope are within reach', () => {
+  const yaml = pack(
+    "parse:\n  - json: {from: '@data'}\n    fields: {source.ip: .peer, user.name: .user, event.code: '@msgid'}\n    set: {event.action: read}",
+    'detect: {program: [door]}',
+  )
+  const event = run(
+    yaml,
+    '<14>1 2026-01-14T00:00:00Z h door - OPEN [a@1 peer="192.0.2.1" __proto__="x"][b@1 peer="no" user="kim"]',
+  )
+  expect(event['event']).toMatchObject({ code: 'OPEN', action: 'read' })
+  expect(event['source']).toMatchObject({ ip: '192.0.2.1' })
+  expect(event['user']).toEqual({ name: 'kim' })
+  const without = run(yaml, '<14>1 2026-01-14T00:00:00Z h door - OPEN - text')
+  expect((without['event'] as EcsEvent)['action']).toBeUndefined()
+})

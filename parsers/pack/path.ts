@@ -1,4 +1,5 @@
-// Dotted paths of packs, compiled: `user.name` in the event, `.user.name` in what a reader found, `@body` the text, `@time` the event's time.
+// Dotted paths of packs, compiled: `user.name` in the event, `.user.name` in what a reader found, `@body` the text, `@time` the
+// event's time, `@data` the parameters of an envelope's structured data, `@msgid` its message id.
 // A part in quotes may hold dots: `.annotations."authorization.k8s.io/decision"`. `[0]` is an element, `[]` every one.
 
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
@@ -10,7 +11,7 @@ const EACH: unique symbol = Symbol('each')
 type Where = readonly (string | number)[]
 
 export interface Path {
-  readonly root: 'event' | 'source' | 'body' | 'time'
+  readonly root: 'event' | 'source' | 'body' | 'time' | 'data' | 'msgid'
   readonly parts: readonly Part[]
 }
 
@@ -19,6 +20,8 @@ const TOKEN = /\.?(?:"((?:[^"\\]|\\.)*)"|([^.[\]"\s]+))|\[(\d*)\]/y
 export function parsePath(text: string, where: Where, env: CompileEnv): Path {
   if (text === '@body') return { root: 'body', parts: [] }
   if (text === '@time') return { root: 'time', parts: [] }
+  if (text === '@data') return { root: 'data', parts: [] }
+  if (text === '@msgid') return { root: 'msgid', parts: [] }
   const root = text.startsWith('.') ? 'source' : 'event'
   const parts: Part[] = []
   if (text === '.') return { root, parts }
@@ -57,11 +60,22 @@ function step(value: EcsValue, parts: readonly Part[], from: number): EcsValue {
   return node
 }
 
+/** Every parameter of every element; the first of a name counts. */
+function mergeElements(structured: NonNullable<PackContext['structured']>): EcsEvent {
+  const out: EcsEvent = {}
+  for (const parameters of Object.values(structured))
+    for (const [name, value] of Object.entries(parameters))
+      if (name !== '__proto__' && !Object.hasOwn(out, name)) out[name] = value
+  return out
+}
+
 /** @param marks whether reading a name of the source counts as taking it out, for `keep` */
 export function compileGet(path: Path, marks = true): Getter {
   const { parts } = path
   if (path.root === 'body') return (context) => context.body
   if (path.root === 'time') return ({ timeMs, lineTimeMs }) => formatTime(Number.isNaN(timeMs) ? lineTimeMs : timeMs)
+  if (path.root === 'msgid') return ({ messageId }) => (messageId === '' ? undefined : messageId)
+  if (path.root === 'data') return ({ structured }) => (structured ? mergeElements(structured) : undefined)
   if (path.root === 'source') {
     const first = parts[0]
     const mark = marks && typeof first === 'string' ? first : undefined
