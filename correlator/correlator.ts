@@ -8,6 +8,7 @@ import type { Alert, AlertChange, Correlator, RuleMatch } from '../core/detect.t
 import { PipelineError } from '../core/errors.ts'
 import { Correlation, type CorrelationSnapshot, type Derived, type LeftOut } from './windows/correlation.ts'
 import { digestOf, shortHash } from './windows/episode.ts'
+import { Interner } from './windows/intern.ts'
 import { type CorrelationSpec, judgingOf, type RuleInfo } from './windows/spec.ts'
 
 /** Folds the alerts of a rule about single events into one per group, while they are no further apart. */
@@ -44,7 +45,7 @@ export interface WindowCorrelator extends Correlator {
 }
 
 interface Snapshot {
-  readonly format: 1
+  readonly format: 2
   readonly watermark: number | null
   readonly correlations: readonly CorrelationSnapshot[]
   readonly recent: readonly string[]
@@ -97,9 +98,12 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     )
 
   let watermark = Number.NEGATIVE_INFINITY
+  const interner = new Interner()
   const recent = new Set<string>()
   const cold: string[] = []
-  restore(options.restore as Snapshot | undefined)
+  const saved = options.restore as Snapshot | undefined
+  // Another format is another version of us: start empty, and say so by `cold`.
+  restore(saved?.format === 2 || saved === undefined ? saved : { ...saved, correlations: [] })
 
   function restore(saved: Snapshot | undefined): void {
     if (saved) watermark = saved.watermark ?? Number.NEGATIVE_INFINITY
@@ -111,7 +115,7 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
       if (found?.version === correlation.spec.version) correlation.restore(found, horizon)
       else {
         if (saved) cold.push(id)
-        correlation.restore({ id, version: correlation.spec.version, groups: [] }, horizon)
+        correlation.restore({ id, version: correlation.spec.version, table: [], groups: [] }, horizon)
       }
     }
   }
@@ -154,7 +158,10 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
           continue
         }
         if (rule.alerts !== false && !options.grouping?.has(rule.id)) single(rule, match, changes)
-        for (const { correlation, index } of users.get(match.ruleId) ?? []) correlation.insert(match, index)
+        const interested = users.get(match.ruleId)
+        if (!interested) continue
+        const kept = { ...match, why: interner.intern(match.why), entities: interner.intern(match.entities) }
+        for (const { correlation, index } of interested) correlation.insert(kept, index)
       }
       if (to > watermark) watermark = to
       advance(watermark - allowedLatenessMs, changes)
@@ -170,7 +177,7 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
 
     snapshot(): Snapshot {
       return {
-        format: 1,
+        format: 2,
         watermark: Number.isFinite(watermark) ? watermark : null,
         correlations: [...correlations.values()].map((correlation) => correlation.snapshot()),
         recent: [...recent],

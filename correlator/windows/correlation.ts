@@ -5,12 +5,16 @@ import { DueHeap } from './due-heap.ts'
 import { alertId, alertOf, type Episode, type Point, shortHash } from './episode.ts'
 import { Group, type GroupRules, type GroupSnapshot } from './group.ts'
 import { fieldValues, groupsOf } from './group-key.ts'
+import { indexList, listOf } from './intern.ts'
+import { MatchPacker, unpackMatches } from './packed-matches.ts'
 import { type CorrelationSpec, judgingOf, polarity } from './spec.ts'
 import { MAX_ELEMENTS, type StoredMatch } from './stored-match.ts'
 
 /** Why matches or groups were not (fully) counted; labels of `correlate_left_out_matches_total{rule,reason}`. */
 export const leftOutReasons = ['late', 'no_group', 'too_many_values', 'flooded', 'evicted'] as const
 export type LeftOut = (typeof leftOutReasons)[number]
+
+const NO_REASONS: StoredMatch['why'] = [[]]
 
 export interface CorrelationOptions {
   readonly maxKeys: number
@@ -35,6 +39,8 @@ export interface Derived {
 export interface CorrelationSnapshot {
   readonly id: string
   readonly version: string
+  /** What the groups' matches share; see packed-matches.ts. */
+  readonly table: readonly unknown[]
   readonly groups: readonly GroupSnapshot[]
 }
 
@@ -83,8 +89,8 @@ export class Correlation {
     this.#insert(match, index, {
       t: match.timestamp,
       id: match.eventId,
-      rules: [index],
-      why: [match.why],
+      rules: indexList(index),
+      why: listOf(match.why),
       entities: match.entities,
       ...(this.rules.points ? { fields: match.fields } : {}),
     })
@@ -95,8 +101,8 @@ export class Correlation {
     const stored: StoredMatch = {
       t: point.t,
       id,
-      rules: [index],
-      why: [[]],
+      rules: indexList(index),
+      why: NO_REASONS,
       entities: point.entities,
       parts: { ids: point.ids, count: point.count, firstSeen: point.firstSeen },
       ...(this.rules.points ? { fields: point.fields } : {}),
@@ -186,17 +192,16 @@ export class Correlation {
   }
 
   snapshot(): CorrelationSnapshot {
-    return {
-      id: this.spec.id,
-      version: this.spec.version,
-      groups: [...this.#groups.values()].map((group) => group.snapshot()),
-    }
+    const packer = new MatchPacker()
+    const groups = [...this.#groups.values()].map((group) => group.snapshot(packer))
+    return { id: this.spec.id, version: this.spec.version, table: packer.table, groups }
   }
 
   restore(snapshot: CorrelationSnapshot, horizon: number): void {
     this.#horizon = horizon
+    const unpack = unpackMatches(snapshot.table)
     for (const saved of snapshot.groups) {
-      const group = Group.restore(saved)
+      const group = Group.restore(saved, unpack)
       this.#groups.set(group.key, group)
       this.#schedule(group)
     }

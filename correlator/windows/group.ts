@@ -2,6 +2,7 @@
 
 import type { Alert } from '../../core/detect.ts'
 import { alertId, type Episode, type Point } from './episode.ts'
+import type { MatchPacker, PackedMatch } from './packed-matches.ts'
 import {
   cloneState,
   closeEpisode,
@@ -45,7 +46,7 @@ export interface GroupRules {
 export interface GroupSnapshot {
   readonly key: string
   readonly record: Readonly<Record<string, string>>
-  readonly matches: readonly StoredMatch[]
+  readonly matches: readonly PackedMatch[]
   readonly settled?: ScanState
   readonly told?: readonly (readonly [string, Told])[]
   readonly sent?: readonly (readonly [string, Sent])[]
@@ -179,11 +180,11 @@ export class Group {
     return this.matches.length === 0 && !this.#settled?.open
   }
 
-  snapshot(): GroupSnapshot {
+  snapshot(packer: MatchPacker): GroupSnapshot {
     return {
       key: this.key,
       record: this.record,
-      matches: this.matches.slice(),
+      matches: this.matches.map((match) => packer.pack(match)),
       ...(this.#settled ? { settled: cloneState(this.#settled) } : {}),
       ...(this.told?.size
         ? { told: [...this.told].map(([id, { alert, revision }]) => [id, { alert, revision }] as const) }
@@ -193,9 +194,9 @@ export class Group {
     }
   }
 
-  static restore(snapshot: GroupSnapshot): Group {
+  static restore(snapshot: GroupSnapshot, unpack: (row: PackedMatch) => StoredMatch): Group {
     const group = new Group(snapshot.key, snapshot.record)
-    group.matches = [...snapshot.matches]
+    group.matches = snapshot.matches.map(unpack)
     if (snapshot.settled) group.#settled = cloneState(snapshot.settled)
     if (snapshot.told) group.told = new Map(snapshot.told)
     if (snapshot.sent) group.sent = new Map(snapshot.sent)
