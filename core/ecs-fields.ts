@@ -31,7 +31,8 @@ const plain: Typed = {
     'container.security_context.privileged faas.coldstart process.io.max_bytes_per_process_exceeded tls.established tls.resumed ' +
     'volume.removable volume.writable',
   date:
-    '@timestamp event.created event.end event.ingested event.start email.delivery_timestamp email.origination_timestamp ' +
+    // haetae.claimed_timestamp is ours: the time of a sender whose clock is not believed
+    '@timestamp haetae.claimed_timestamp event.created event.end event.ingested event.start email.delivery_timestamp email.origination_timestamp ' +
     'package.installed threat.enrichments.indicator.first_seen threat.enrichments.indicator.last_seen ' +
     'threat.enrichments.indicator.modified_at threat.enrichments.matched.occurred threat.indicator.first_seen ' +
     'threat.indicator.last_seen threat.indicator.modified_at tls.client.not_after tls.client.not_before tls.server.not_after ' +

@@ -3,7 +3,9 @@
 import { isIP } from 'node:net'
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import { splitAddress } from './address.ts'
+import { completeDomain } from './domain.ts'
 import { completeNetwork } from './network.ts'
+import { completeFile, completeProcess } from './path.ts'
 
 const ENDS = ['source', 'destination', 'client', 'server'] as const
 
@@ -40,6 +42,7 @@ export function finishEvent(event: EcsEvent): void {
     const user = asObject(end['user'])
     if (user) addAll(users, user['name'])
   }
+  completeNames(event)
   const network = asObject(event['network'])
   if (network) completeNetwork(network, asObject(event['source']), asObject(event['destination']))
   const user = asObject(event['user'])
@@ -66,6 +69,19 @@ export function finishEvent(event: EcsEvent): void {
   if (hosts.length > 0) related['hosts'] = hosts
   if (hashes.length > 0) related['hash'] = hashes
   event['related'] = related
+}
+
+/** What is in a path or a domain name. */
+function completeNames(event: EcsEvent): void {
+  const file = asObject(event['file'])
+  if (file) completeFile(file)
+  const process = asObject(event['process'])
+  if (process) completeProcess(process)
+  const url = asObject(event['url'])
+  if (url && typeof url['domain'] === 'string') completeDomain(url, url['domain'])
+  const dns = asObject(event['dns'])
+  const question = dns && asObject(dns['question'])
+  if (question && typeof question['name'] === 'string') completeDomain(question, question['name'])
 }
 
 /** `address` says which of ip and domain it is; an ip alone is also the address. */

@@ -74,3 +74,10 @@ function deeper(value: EcsEvent | EcsValue[], depth: number, budget: { left: num
     return '[too deep]' // deeper than the stack: whole in event.original
   }
 }
+
+/** An object or a list in a text, as readJson reads them; undefined for anything else. */
+export function readJsonValue(text: string, limits: JsonLimits = jsonLimits): EcsValue {
+  const start = text.trimStart()
+  if (start[0] === '{') return readJson(start, limits)?.object
+  return start[0] === '[' ? readJson(`{"list":${start}}`, limits)?.object['list'] : undefined
+}

@@ -2,10 +2,13 @@
 
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import { fieldType } from '../../core/fields.ts'
+import { readAuditd } from '../formats/auditd.ts'
 import { type CommonEvent, readCef, readLeef } from '../formats/cef.ts'
 import { readDelimited } from '../formats/delimited.ts'
 import { readJson } from '../formats/json.ts'
 import { readKeyValue } from '../formats/key-value.ts'
+import { readWindowsEvent } from '../formats/windows-event.ts'
+import { readXml } from '../formats/xml.ts'
 import { compileGrok } from '../grok/grok.ts'
 import { coerceFor } from './coerce.ts'
 import { type Compile, type CompileEnv, isObject, type PackContext, type Where } from './context.ts'
@@ -159,3 +162,32 @@ function readerOptions(value: unknown, where: Where, env: CompileEnv, more: read
 
 export const cef = common(readCef)
 export const leef = common(readLeef)
+
+/** Formats that are read from a text alone. */
+const ofText =
+  (read: (text: string) => EcsEvent | undefined): Compile =>
+  (value, where, env) => {
+    const { text, into } = readerOptions(value, where, env, [])
+    return (context) => {
+      const raw = text ? text(context) : context.body
+      if (typeof raw !== 'string' || raw.length > MAX_PATTERN_CHARS) return false
+      const found = read(raw)
+      return found !== undefined && take(context, found, into)
+    }
+  }
+export const auditd = ofText(readAuditd)
+export const xml = ofText(readXml)
+
+/** `windows: true`: a Windows event in any shape. */
+export const windows: Compile = (value, where, env) => {
+  const { text, into } = readerOptions(value, where, env, [])
+  return (context) => {
+    const raw = text ? text(context) : (context.json ?? context.body)
+    const found = isObject(raw)
+      ? readWindowsEvent('', raw)
+      : typeof raw === 'string' && raw.length <= MAX_PATTERN_CHARS
+        ? readWindowsEvent(raw, undefined)
+        : undefined
+    return found !== undefined && take(context, found, into)
+  }
+}

@@ -2,7 +2,8 @@
 
 import type { EcsEvent } from '../../core/event.ts'
 import { type Compile, type CompileEnv, isObject, type Step, type Where } from './context.ts'
-import { cef, csv, grok, json, kv, leef } from './readers.ts'
+import { adopt } from './objects.ts'
+import { auditd, cef, csv, grok, json, kv, leef, windows, xml } from './readers.ts'
 import { compileValue } from './value.ts'
 import { compileWhen } from './when.ts'
 import { address, append, fields, keep, move, remove, set, url } from './writers.ts'
@@ -53,7 +54,7 @@ export function compileFirst(value: unknown, where: Where, env: CompileEnv): Ste
 }
 
 /** Keys that can say no. */
-const DECIDING = new Set(['when', 'grok', 'json', 'kv', 'csv', 'cef', 'leef'])
+const DECIDING = new Set(['when', 'grok', 'json', 'kv', 'csv', 'cef', 'leef', 'auditd', 'windows', 'xml'])
 
 /** True for a block that may say no after it has changed the event. */
 function mayFailLate(block: EcsEvent): boolean {
@@ -144,6 +145,10 @@ const stepKinds: Readonly<Record<string, Compile>> = {
   csv,
   cef,
   leef,
+  auditd,
+  windows,
+  xml,
+  adopt,
   fields,
   set,
   append,

@@ -2,10 +2,13 @@
 // is nothing, then conversions one after the other. Any of them may answer nothing; the field is then not set.
 
 import type { EcsValue } from '../../core/event.ts'
+import { readJsonValue } from '../formats/json.ts'
 import { compileTimeFormat, formatTime, timeFormatNames } from '../time/time.ts'
 import { toBoolean, toFloat, toIp, toLong } from './coerce.ts'
 import type { CompileEnv, Getter, PackContext } from './context.ts'
+import { pairsToObject, toSnake, withoutEmpty } from './objects.ts'
 import { compileGet, parsePath } from './path.ts'
+import { dnsType, readDnsAnswers, readHashes, splitArguments } from './windows-texts.ts'
 
 type Where = readonly (string | number)[]
 type Convert = (value: EcsValue, context: PackContext) => EcsValue
@@ -129,6 +132,12 @@ const converters: Readonly<Record<string, { readonly args: number; make(args: re
     make: ([mark]) =>
       onText((text) => (text.includes(mark as string) ? text.slice(0, text.indexOf(mark as string)) : text)),
   },
+  /** Text before the mark, nothing without it. */
+  until: {
+    args: 1,
+    make: ([mark]) =>
+      onText((text) => (text.includes(mark as string) ? text.slice(0, text.indexOf(mark as string)) : undefined)),
+  },
   after: {
     args: 1,
     make: ([mark]) =>
@@ -169,6 +178,19 @@ const converters: Readonly<Record<string, { readonly args: number; make(args: re
   times: { args: 1, make: ([factor]) => onEach((value) => scale(value, Number(factor))) },
   /** `0:01:09`, `1d02h03m`, `2h5m`, `1.5s`, `20ms` as nanoseconds, for event.duration. */
   duration: { args: 0, make: () => onText(readDuration) },
+  /** A command line as a list of words. */
+  args: { args: 0, make: () => (value) => (typeof value === 'string' ? splitArguments(value) : value) },
+  hashes: { args: 0, make: () => (value) => (typeof value === 'string' ? readHashes(value) : undefined) },
+  dns_answers: { args: 0, make: () => (value) => (typeof value === 'string' ? readDnsAnswers(value) : undefined) },
+  dns_type: { args: 0, make: () => dnsType },
+  /** Keys of an object in snake case. */
+  snake: { args: 0, make: () => toSnake },
+  /** `[{Name, Value}]` as an object. */
+  pairs: { args: 0, make: () => pairsToObject },
+  /** An object without empty parts. */
+  filled: { args: 0, make: () => withoutEmpty },
+  /** The object a JSON text holds. */
+  from_json: { args: 0, make: () => (value) => (typeof value === 'string' ? readJsonValue(value) : value) },
   json: {
     args: 0,
     make: () => (value) => (value === undefined || typeof value === 'string' ? value : JSON.stringify(value)),
