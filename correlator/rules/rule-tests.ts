@@ -2,6 +2,7 @@
 //
 //   haetae:
 //     controls: [pci-dss:10.2.1.4]                  what the rule is evidence for
+//     lists: {allowed_images: [web]}                values of `expand` placeholders, for these tests only
 //     tests:
 //       - name: eight failures in four minutes
 //         match: true
@@ -35,6 +36,8 @@ export interface RuleDocument {
   readonly title: string
   readonly correlation: boolean
   readonly controls: readonly string[]
+  /** Placeholder -> values, for the tests of all rules. */
+  readonly lists: Readonly<Record<string, readonly string[]>>
   readonly tests: readonly RuleTest[]
 }
 
@@ -53,13 +56,18 @@ export function readRuleTests(text: string, file: string): RuleDocument[] {
   return parseAllDocuments(text).flatMap((document) => {
     const rule = document.toJS() as Written | null
     if (!rule) return []
-    const own = (rule['haetae'] ?? {}) as { controls?: string[]; tests?: Written[] }
+    const own = (rule['haetae'] ?? {}) as {
+      controls?: string[]
+      lists?: Record<string, string[]>
+      tests?: Written[]
+    }
     return {
       file,
       id: String(rule['id']),
       title: String(rule['title']),
       correlation: rule['correlation'] !== undefined,
       controls: own.controls ?? [],
+      lists: own.lists ?? {},
       tests: (own.tests ?? []).map((test) => {
         if (typeof test['match'] !== 'boolean' || !Array.isArray(test['events']))
           throw new TypeError(`${file}: test '${String(test['name'])}' wants match: true or false, and events`)

@@ -12,8 +12,9 @@ import { type RuleTest, type RuleTestEvent, readRuleFolder } from './rule-tests.
 
 const folder = import.meta.dirname
 const START = Date.UTC(2026, 10, 22, 10)
-const loaded = loadRules([folder])
 const documents = readRuleFolder(folder)
+const placeholders = new Map(documents.flatMap(({ lists }) => Object.entries(lists)))
+const loaded = loadRules([folder], { placeholders })
 const rulesById = new Map(loaded.rules.map((rule) => [rule.id, rule]))
 const detector = compileDetector(loaded)
 
@@ -55,6 +56,11 @@ function alertsOn(one: RuleTest): Set<string> {
 test('every rule file loads without a word', () => {
   expect(loaded.refused).toEqual([])
   expect(loaded.notes).toEqual([])
+})
+
+test('a list of the installation has values for tests, and without it its rules wait', () => {
+  const waiting = loadRules([folder]).rules.filter(({ needsPlaceholders }) => needsPlaceholders.length > 0)
+  expect(waiting.flatMap(({ needsPlaceholders }) => needsPlaceholders).sort()).toEqual([...placeholders.keys()].sort())
 })
 
 test('every rule that alerts carries a case that it sees, one that it leaves alone, and the controls it serves', () => {
