@@ -63,6 +63,10 @@ export function readRfc3164(text: string, envelope: Envelope, context: TimeConte
     envelope.sequence = ''
     at = priority.end
     while (text.charCodeAt(at) === 32) at++
+    if (text.charCodeAt(at) === 37) {
+      envelope.body = at // `<166>%ASA-6-302013:`
+      return true
+    }
     const after = readTag(text, at, envelope, true)
     envelope.body = after < 0 ? priority.end : after
     return true
@@ -203,7 +207,7 @@ function readTag(text: string, at: number, envelope: Envelope, strict: boolean):
   let end = at
   for (; end - at <= MAX_TAG; end++) {
     const c = text.charCodeAt(end)
-    if (!(c > 32) || c === 58 || c === 91 || c === 34 || c === 61 || c === 123) break
+    if (!(c > 32) || c === 58 || c === 91 || c === 34 || c === 44 || c === 61 || c === 123) break
   }
   const stop = text.charCodeAt(end)
   if (end === at || end - at > MAX_TAG) return -1
