@@ -104,6 +104,32 @@ test('a field is found nested, flat with dots, and through lists', () => {
   expect(detect('s: { a.1: x }\ncondition: s', { a: ['x', 'y'] })).toHaveLength(0)
 })
 
+test('many combinations of logsources cost no memory without end, and change no answer', () => {
+  const categories = ['process', 'file', 'network', 'registry', 'driver', 'library', 'malware', 'web', 'authentication']
+  const names = ['process_creation', 'file_event', 'network_connection', 'registry_event', 'driver_load', 'image_load']
+  const text = names
+    .map(
+      (name) =>
+        `title: ${name}\nid: ${name}\nlogsource: { product: windows, category: ${name} }\ndetection: { s: { f: x }, condition: s }\n`,
+    )
+    .join('---\n')
+  const loaded = parseRules(text, 'x.yml')
+  const detector = compileDetector(loaded)
+  for (let bits = 0; bits < 2 ** categories.length; bits++) {
+    const category = categories.filter((_, i) => (bits >> i) & 1)
+    const event: EcsEvent = {
+      f: 'x',
+      host: { os: { type: 'windows' } },
+      event: { category, type: ['start', 'creation'] },
+    }
+    const found = detector.detect(event, 'e', 0, 0, 0).map(({ ruleId }) => ruleId)
+    const expected = loaded.rules
+      .filter((rule) => matchLogsource(rule.logsource).check(factsOf(event)))
+      .map(({ id }) => id)
+    expect(found).toEqual(expected)
+  }
+})
+
 // --- the indexed engine against the plain one ---
 
 const words = [

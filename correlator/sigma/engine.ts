@@ -32,8 +32,13 @@ export interface SigmaDetector extends Detector {
   readonly lastCandidates: number
 }
 
-/** Programs and facts are kept for as many kinds of events; beyond, they are forgotten and made again. */
+/** Kinds of events that are remembered; beyond, all are forgotten and found again. */
 const maxCached = 4096
+/**
+ * All rules of an event in one program is fastest. Events choose the combinations of logsources, so programs for
+ * combinations are made until they hold this many times the rules there are; then each logsource has its own.
+ */
+const maxCombined = 3
 
 export function compileDetector(loaded: LoadedRules, options: DetectorOptions = {}): SigmaDetector {
   return new IndexedDetector(loaded, options)
@@ -57,8 +62,10 @@ class IndexedDetector implements SigmaDetector {
   readonly #checks: ((facts: Facts) => boolean)[] = []
   readonly #view: EventView
   readonly #memo: Memo
-  readonly #byFacts = new Map<string, Program | undefined>()
-  readonly #byLogsources = new Map<string, Program | undefined>()
+  readonly #byFacts = new Map<string, readonly Program[]>()
+  /** By the numbers of the logsources whose rules are in it. */
+  readonly #programs = new Map<string, Program>()
+  #combinedRules = 0
   readonly #open: boolean
   readonly #out: number[] = []
   readonly #atomOf: (logsource: Logsource, atom: Atom) => PlanAtom
@@ -124,14 +131,18 @@ class IndexedDetector implements SigmaDetector {
   }
 
   detect(event: EcsEvent, eventId: string, timestamp: number, partition: number, offset: number): RuleMatch[] {
-    const program = this.#programFor(event)
-    if (program === undefined) return []
+    const programs = this.#programsFor(event)
+    this.lastCandidates = 0
+    if (programs.length === 0) return []
     this.#begin(event)
     const out = this.#out
     out.length = 0
-    program.run(this.#view, out)
-    this.lastCandidates = program.candidateCount
+    for (const program of programs) {
+      program.run(this.#view, out)
+      this.lastCandidates += program.candidateCount
+    }
     if (out.length === 0) return []
+    if (out.length > 1) out.sort((a, b) => a - b)
     const entities = entitiesOf(event)
     return out.map((number) => {
       const { rule, expr, fields } = this.#rules[number] as Planned
@@ -161,23 +172,35 @@ class IndexedDetector implements SigmaDetector {
     this.#view.open(event)
     if (this.#view.stamp > before) return
     this.#memo.clear()
-    for (const program of this.#byLogsources.values()) program?.resetStamps()
+    for (const program of this.#programs.values()) program.resetStamps()
   }
 
-  #programFor(event: EcsEvent): Program | undefined {
+  #programsFor(event: EcsEvent): readonly Program[] {
     const facts = this.#open ? undefined : factsOf(event)
     const key = facts ? factsKey(facts) : ''
-    if (this.#byFacts.has(key)) return this.#byFacts.get(key)
-    const checks = this.#checks.map((check) => facts === undefined || check(facts))
-    const logsources = checks.flatMap((held, i) => (held ? [i] : [])).join(' ')
-    if (!this.#byLogsources.has(logsources)) {
-      const rules = this.#planned.filter(({ number }) => checks[this.#rules[number]?.logsource as number])
-      if (this.#byLogsources.size >= maxCached) this.#byLogsources.clear()
-      this.#byLogsources.set(logsources, rules.length > 0 ? new Program(rules, this.#memo) : undefined)
-    }
-    const program = this.#byLogsources.get(logsources)
+    const known = this.#byFacts.get(key)
+    if (known !== undefined) return known
+    const logsources = this.#checks.flatMap((check, i) => (facts === undefined || check(facts) ? [i] : []))
+    const together = this.#program(logsources)
+    const found = together === undefined ? logsources.flatMap((one) => this.#program([one]) ?? []) : [together]
+    const programs = found.filter(({ rules }) => rules.length > 0)
     if (this.#byFacts.size >= maxCached) this.#byFacts.clear()
-    this.#byFacts.set(key, program)
+    this.#byFacts.set(key, programs)
+    return programs
+  }
+
+  /** @returns undefined when there are too many combinations already */
+  #program(logsources: readonly number[]): Program | undefined {
+    const key = logsources.join(' ')
+    const known = this.#programs.get(key)
+    if (known !== undefined) return known
+    const rules = this.#planned.filter(({ number }) => logsources.includes(this.#rules[number]?.logsource as number))
+    if (logsources.length > 1) {
+      if (this.#combinedRules + rules.length > maxCombined * this.#planned.length) return undefined
+      this.#combinedRules += rules.length
+    }
+    const program = new Program(rules, this.#memo)
+    this.#programs.set(key, program)
     return program
   }
 }

@@ -76,31 +76,38 @@ function textOfObject(node: object): string {
   }
 }
 
-const timeFields = new Set(['@timestamp', 'event.created', 'event.ingested', 'event.start', 'event.end'])
+const eventTimes = new Set(['created', 'ingested', 'start', 'end'])
 const maxKeywordDepth = 32
 
 /**
- * What keywords are looked for in: every text of the event, except ids, hashes and times, which hold no words.
- * `message` and `event.original` come with the rest.
+ * What keywords are looked for in: every text of the event, except ids, hashes and times, which hold no words. A message
+ * that is the original once more is looked at once.
  */
 export function collectKeywordTexts(event: EcsEvent, out: FieldValue[]): void {
-  visit(event, '', 0, out)
+  const { message } = event
+  const inner = event['event']
+  const original =
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner) ? inner?.['original'] : undefined
+  for (const key of Object.keys(event)) {
+    if (key === '@timestamp' || key === 'id' || key === 'hash') continue
+    if (key === 'message' && typeof message === 'string' && message === original) continue
+    const value = event[key]
+    visit(value, key === 'event', 1, out)
+  }
 }
 
-function visit(node: EcsValue, path: string, depth: number, out: FieldValue[]): void {
+function visit(node: EcsValue, isEvent: boolean, depth: number, out: FieldValue[]): void {
   if (typeof node === 'string') {
     if (out.length < maxValuesPerField) out.push(node)
     return
   }
   if (node === null || typeof node !== 'object' || depth > maxKeywordDepth) return
   if (Array.isArray(node)) {
-    for (const one of node) visit(one, path, depth + 1, out)
+    for (const one of node) visit(one, false, depth + 1, out)
     return
   }
   for (const key of Object.keys(node)) {
-    if (key === 'id' || key === 'hash') continue
-    const inner = depth === 0 ? key : `${path}.${key}`
-    if (depth < 2 && timeFields.has(inner)) continue
-    visit((node as EcsEvent)[key], inner, depth + 1, out)
+    if (key === 'id' || key === 'hash' || (isEvent && eventTimes.has(key))) continue
+    visit((node as EcsEvent)[key], false, depth + 1, out)
   }
 }

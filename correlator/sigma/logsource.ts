@@ -84,6 +84,9 @@ function shapeOf(event: EcsEvent): string {
   return ''
 }
 
+/** Programs, codes and providers that some check asks for; of all others it is enough to know that they are others. */
+const wordsAsked = { programs: new Set<string>(), codes: new Set<string>(), providers: new Set<string>() }
+
 /** A test of facts. Everything the engine knows about a logsource is made of these. */
 type Check = (facts: Facts) => boolean
 
@@ -94,10 +97,11 @@ const channelIs =
   (...names: string[]): Check =>
   (facts) =>
     names.includes(facts.channel)
-const codes =
-  (channel: string, ...ids: number[]): Check =>
-  (facts) =>
-    facts.channel === channel && ids.includes(Number(facts.code || Number.NaN))
+const codes = (channel: string, ...ids: number[]): Check => {
+  const texts = ids.map(String)
+  for (const text of texts) wordsAsked.codes.add(text)
+  return (facts) => facts.channel === channel && texts.includes(facts.code)
+}
 const ecs =
   (category: string, ...types: string[]): Check =>
   (facts) =>
@@ -111,10 +115,14 @@ const looksLike =
   (shape: string): Check =>
   (facts) =>
     facts.shape === shape
-const writtenBy =
-  (...names: string[]): Check =>
-  (facts) =>
-    names.includes(facts.program)
+const writtenBy = (...names: string[]): Check => {
+  for (const name of names) wordsAsked.programs.add(name)
+  return (facts) => names.includes(facts.program)
+}
+const providerIs = (name: string): Check => {
+  wordsAsked.providers.add(name)
+  return (facts) => facts.provider === name
+}
 const any =
   (...checks: Check[]): Check =>
   (facts) =>
@@ -324,14 +332,8 @@ const categories: Record<string, Check> = {
   'windows/ps_classic_start': codes('windows powershell', 400),
   'windows/ps_classic_provider_start': codes('windows powershell', 600),
   'windows/ps_classic_script': codes('windows powershell', 800),
-  'windows/file_access': any(
-    (facts) => facts.provider === 'microsoft-windows-kernel-file',
-    all(noChannel, ecs('file', 'access')),
-  ),
-  'windows/file_rename': any(
-    (facts) => facts.provider === 'microsoft-windows-kernel-file',
-    all(noChannel, ecs('file', 'change')),
-  ),
+  'windows/file_access': any(providerIs('microsoft-windows-kernel-file'), all(noChannel, ecs('file', 'access'))),
+  'windows/file_rename': any(providerIs('microsoft-windows-kernel-file'), all(noChannel, ecs('file', 'change'))),
   'linux/process_creation': any(codes(linuxSysmon, 1), all(noChannel, ecs('process', 'start', 'creation'))),
   'linux/network_connection': any(codes(linuxSysmon, 3), all(noChannel, ecs('network', 'start', 'connection'))),
   'linux/process_termination': any(codes(linuxSysmon, 5), all(noChannel, ecs('process', 'end'))),
@@ -433,6 +435,7 @@ function onlyService(service: string): Check | undefined {
 
 function namedAfter(name: string): Check {
   const plain = name.replaceAll('-', '_')
+  wordsAsked.programs.add(name)
   return (facts) => {
     if (facts.program === name) return true
     const dataset = facts.dataset.replaceAll('-', '_')
@@ -446,7 +449,11 @@ function namedAfter(name: string): Check {
   }
 }
 
-/** The facts as one text, for a cache (which must be bounded: events choose the words). */
+/** The facts as one text, for a cache. It must be bounded all the same: events choose modules and datasets. */
 export function factsKey(facts: Facts): string {
-  return `${facts.channel}\u0000${facts.code}\u0000${facts.provider}\u0000${facts.module}\u0000${facts.dataset}\u0000${facts.os}\u0000${facts.categories}\u0000${facts.types}\u0000${facts.program}\u0000${facts.shape}\u0000${facts.dns}`
+  const { programs, codes: codeWords, providers } = wordsAsked
+  const code = codeWords.has(facts.code) ? facts.code : ''
+  const provider = providers.has(facts.provider) ? facts.provider : ''
+  const program = programs.has(facts.program) ? facts.program : ''
+  return `${facts.channel}\u0000${code}\u0000${provider}\u0000${facts.module}\u0000${facts.dataset}\u0000${facts.os}\u0000${facts.categories}\u0000${facts.types}\u0000${program}\u0000${facts.shape}\u0000${facts.dns}`
 }

@@ -4,7 +4,7 @@
 import type { EcsEvent } from '../../core/event.ts'
 import { compareNumbers, numberOf } from './compare.ts'
 import { timePart } from './datetime.ts'
-import { collectKeywordTexts, collectValues, type FieldValue } from './event-access.ts'
+import { collectKeywordTexts, collectValues, type FieldValue, type Source } from './event-access.ts'
 import { type FieldTable, sourcesOf } from './fields/index.ts'
 import { inNetwork, parseCidr, parseIp } from './ip.ts'
 import { parseRegex } from './regex/parse.ts'
@@ -18,10 +18,22 @@ export function matchesNaively(rule: SigmaRule, event: EcsEvent, extra: readonly
   const read = (field: string): FieldValue[] => {
     const out: FieldValue[] = []
     if (field === '') collectKeywordTexts(event, out)
-    else collectValues(event, sourcesOf(rule.logsource, field, extra), out)
+    else collectValues(event, sources(rule, field, extra), out)
     return out
   }
   return evaluate(rule.expr, read)
+}
+
+const known = new WeakMap<SigmaRule, Map<string, Source[]>>()
+
+/** Where the rule's fields are, found once; the tables are the same for all calls in a process that asks this evaluator. */
+function sources(rule: SigmaRule, field: string, extra: readonly FieldTable[]): Source[] {
+  if (extra.length > 0) return sourcesOf(rule.logsource, field, extra)
+  let ofRule = known.get(rule)
+  if (ofRule === undefined) known.set(rule, (ofRule = new Map()))
+  let found = ofRule.get(field)
+  if (found === undefined) ofRule.set(field, (found = sourcesOf(rule.logsource, field)))
+  return found
 }
 
 function evaluate(expr: Expr, read: (field: string) => FieldValue[]): boolean {

@@ -111,14 +111,16 @@ export class Program {
     this.#build(guessCost)
   }
 
-  /** Numbers of the rules that match, ascending. */
+  /** Adds the numbers of the rules that match. */
   run(view: EventView, out: number[]): void {
     if (this.#sampled < sampleCount && this.#seen++ % sampleEvery === sampleEvery - 1) this.#sample(view)
     this.#stamp = view.stamp
     this.#candidates.length = 0
     for (const { slot, index, rules } of this.#indexes) {
       this.#current = rules
-      for (const text of view.folded(slot)) index.search(text, this.#onLiteral)
+      // Keywords are always looked for inside texts, so one search over all texts of the event proposes all there are.
+      if (view.isKeywords(slot)) index.search(view.joined(slot), this.#onLiteral)
+      else for (const text of view.folded(slot)) index.search(text, this.#onLiteral)
     }
     for (const { atom, rules } of this.#asked) if (this.#memo.atom(atom, view)) this.#propose(rules)
     this.#propose(this.#always)
@@ -126,7 +128,6 @@ export class Program {
       const rule = this.rules[candidate] as PlannedRule
       if (this.#memo.evaluate(rule.node, view)) out.push(rule.number)
     }
-    if (out.length > 1) out.sort((a, b) => a - b)
   }
 
   /** How many rules the index named for the last event; for measuring. */

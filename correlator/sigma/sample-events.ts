@@ -16,28 +16,33 @@ export function randomOf(seed: number): () => number {
 
 const users = ['alice', 'bob', 'svc-backup', 'minji', 'jiho', 'SYSTEM', 'www-data']
 const hosts = ['web-01', 'db-02', 'WS-1043', 'WS-2210', 'DC01', 'build-7']
-const windowsPrograms = [
-  'C:\\Windows\\System32\\svchost.exe',
-  'C:\\Windows\\System32\\cmd.exe',
-  'C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe',
-  'C:\\Windows\\explorer.exe',
-  'C:\\Program Files\\Editor\\editor.exe',
-  'C:\\Program Files (x86)\\Browser\\Application\\browser.exe',
-  'C:\\Windows\\System32\\conhost.exe',
-  'C:\\Windows\\System32\\taskhostw.exe',
-  'C:\\Users\\alice\\AppData\\Local\\Chat\\Update.exe',
-  'D:\\build\\agent\\bin\\Agent.Worker.exe',
-]
-const windowsArguments = [
-  '-k netsvcs -p -s Schedule',
-  '/c "npm run build && echo done"',
-  '-NoLogo -File C:\\scripts\\inventory.ps1 -Site seoul',
-  '--type=renderer --lang=ko --device-scale-factor=1',
-  '"C:\\Users\\alice\\Documents\\보고서 2026.docx"',
-  '0x4',
-  '--checkForUpdate https://updates.chat.example/latest?channel=stable',
-  'spawnclient 132 136 --once',
-]
+/** Programs with the parent and the arguments they usually have. */
+const windowsProcesses = [
+  ['C:\\Windows\\System32\\svchost.exe', 'C:\\Windows\\System32\\services.exe', '-k netsvcs -p -s Schedule'],
+  ['C:\\Windows\\System32\\taskhostw.exe', 'C:\\Windows\\System32\\svchost.exe', 'Install $(Arg0)'],
+  [
+    'C:\\Windows\\System32\\SearchProtocolHost.exe',
+    'C:\\Windows\\System32\\SearchIndexer.exe',
+    'Global\\UsGthrFltPipe',
+  ],
+  [
+    'C:\\Program Files\\Editor\\editor.exe',
+    'C:\\Windows\\explorer.exe',
+    '"C:\\Users\\alice\\Documents\\보고서 2026.docx"',
+  ],
+  [
+    'C:\\Program Files (x86)\\Browser\\Application\\browser.exe',
+    'C:\\Program Files (x86)\\Browser\\Application\\browser.exe',
+    '--type=renderer --lang=ko --device-scale-factor=1 --num-raster-threads=4',
+  ],
+  [
+    'C:\\Program Files\\Backup\\backup-agent.exe',
+    'C:\\Windows\\System32\\services.exe',
+    '--plan nightly --throttle 20',
+  ],
+  ['D:\\build\\tools\\node.exe', 'D:\\build\\agent\\Agent.Worker.exe', 'scripts\\bundle.js --target web --minify'],
+] as const
+const windowsPrograms = windowsProcesses.map(([program]) => program)
 const linuxCommands = [
   'ls -la /var/log',
   '/usr/sbin/logrotate /etc/logrotate.conf',
@@ -64,9 +69,8 @@ const base = (n: number, dataset: string, original: string): EcsEvent => ({
 })
 
 const processCreation: Make = (random, n) => {
-  const image = pick(random, windowsPrograms)
-  const line = `"${image}" ${pick(random, windowsArguments)} ${hex(random, 6)}`
-  const parent = pick(random, windowsPrograms)
+  const [image, parent, rest] = pick(random, windowsProcesses)
+  const line = `"${image}" ${rest} ${hex(random, 6)}`
   const user = pick(random, users)
   const event = base(
     n,

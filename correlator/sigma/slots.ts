@@ -11,6 +11,9 @@ import { fold } from './text.ts'
 interface PathNode {
   readonly id: number
   readonly children: Map<string, PathNode>
+  /** Slots with a place here, and those with a place below: what a list here may hold. */
+  readonly slots: number[]
+  readonly below: number[]
   /** The chain above, the event itself first left out; for lists on the way. */
   readonly parent: PathNode | undefined
 }
@@ -26,7 +29,7 @@ export class SlotTable {
   readonly slots: Slot[] = []
   readonly #byKey = new Map<string, number>()
   /** The event itself; its children are the top-level keys rules look at. */
-  readonly root: PathNode = { id: 0, children: new Map(), parent: undefined }
+  readonly root: PathNode = { id: 0, children: new Map(), slots: [], below: [], parent: undefined }
   nodeCount = 1
 
   /** @param sources undefined: keywords over the whole event */
@@ -38,6 +41,10 @@ export class SlotTable {
     if (found !== undefined) return found
     const leaves = (sources ?? []).map((source) => this.#node(source.path))
     const slot = this.slots.push({ sources: sources ?? [], leaves, keywords: sources === undefined }) - 1
+    for (const leaf of leaves) {
+      leaf.slots.push(slot)
+      for (let node = leaf.parent; node !== undefined; node = node.parent) node.below.push(slot)
+    }
     this.#byKey.set(key, slot)
     return slot
   }
@@ -47,7 +54,7 @@ export class SlotTable {
     for (const key of path) {
       let child = node.children.get(key)
       if (child === undefined) {
-        child = { id: this.nodeCount++, children: new Map(), parent: node }
+        child = { id: this.nodeCount++, children: new Map(), slots: [], below: [], parent: node }
         node.children.set(key, child)
       }
       node = child
@@ -67,15 +74,20 @@ export class EventView {
   readonly #nodeStamp: Int32Array
   readonly #listStamp: Int32Array
   readonly #nodeValue: EcsValue[] = []
+  /** Stamp of the last event in which a place of the slot was there; most slots of most events have none. */
+  readonly #slotStamp: Int32Array
   readonly #valueStamp: Int32Array
   readonly #values: FieldValue[][] = []
   readonly #foldedStamp: Int32Array
   readonly #folded: string[][] = []
+  #joinedStamp = 0
+  #joined = ''
 
   constructor(table: SlotTable) {
     this.#table = table
     this.#nodeStamp = new Int32Array(table.nodeCount)
     this.#listStamp = new Int32Array(table.nodeCount)
+    this.#slotStamp = new Int32Array(table.slots.length)
     this.#valueStamp = new Int32Array(table.slots.length)
     this.#foldedStamp = new Int32Array(table.slots.length)
     for (let i = 0; i < table.nodeCount; i++) this.#nodeValue.push(undefined)
@@ -92,6 +104,8 @@ export class EventView {
       this.stamp = 1
       this.#nodeStamp.fill(0)
       this.#listStamp.fill(0)
+      this.#slotStamp.fill(0)
+      this.#joinedStamp = 0
       this.#valueStamp.fill(0)
       this.#foldedStamp.fill(0)
     }
@@ -99,6 +113,7 @@ export class EventView {
     for (const key of Object.keys(event))
       if (key.includes('.')) {
         this.#hasDottedKeys = true
+        this.#slotStamp.fill(this.stamp)
         return // such events are looked through place by place
       }
     this.#enter(event, this.#table.root)
@@ -115,9 +130,12 @@ export class EventView {
       const { id } = child
       this.#nodeStamp[id] = this.stamp
       this.#nodeValue[id] = value
+      for (const slot of child.slots) this.#slotStamp[slot] = this.stamp
       if (child.children.size === 0 || value === null || typeof value !== 'object') continue
-      if (Array.isArray(value)) this.#listStamp[id] = this.stamp
-      else this.#enter(value, child)
+      if (Array.isArray(value)) {
+        this.#listStamp[id] = this.stamp
+        for (const slot of child.below) this.#slotStamp[slot] = this.stamp
+      } else this.#enter(value, child)
     }
   }
 
@@ -133,6 +151,7 @@ export class EventView {
     out.length = 0
     const { sources, leaves, keywords } = this.#table.slots[slot] as Slot
     if (keywords) collectKeywordTexts(this.#event, out)
+    else if (this.#slotStamp[slot] !== this.stamp) return out
     else if (this.#hasDottedKeys) collectValues(this.#event, sources, out)
     else
       for (let i = 0; i < leaves.length; i++) {
@@ -158,6 +177,17 @@ export class EventView {
     for (const value of this.values(slot))
       if (value !== null) out.push(fold(typeof value === 'string' ? value : String(value)))
     return out
+  }
+
+  /** All texts of the keyword slot as one, folded: what has a literal in one of them has it here. May have more, across an edge. */
+  joined(slot: number): string {
+    if (this.#joinedStamp !== this.stamp) this.#joined = fold(this.values(slot).join('\n'))
+    this.#joinedStamp = this.stamp
+    return this.#joined
+  }
+
+  isKeywords(slot: number): boolean {
+    return (this.#table.slots[slot] as Slot).keywords
   }
 
   /** A list stands on the way: the walk that goes through lists has to look. */
