@@ -225,7 +225,9 @@ function readTag(text: string, at: number, envelope: Envelope, strict: boolean):
   if (!(after === 32 || Number.isNaN(after) || (colon && after >= 0))) return -1
   if (strict && !colon && procId === '') return -1
   if (!colon && stop !== 91 && stop !== 32 && !Number.isNaN(stop)) return -1
-  envelope.app = text.slice(at, end)
+  const app = text.slice(at, end)
+  if (/^[\d/.-]*\d$/.test(app) && procId === '') return -1 // `01/14/2026:09:00` is a date of another form, no program
+  envelope.app = app
   envelope.procId = procId
   const body = colon ? next + 1 : next
   return text.charCodeAt(body) === 32 ? body + 1 : Math.min(body, text.length)
