@@ -9,6 +9,7 @@ import { type Origin, RecordFlags } from '../core/raw-batch.ts'
 import { finishEvent } from './ecs/finish.ts'
 import { type ContainerLine, readCri, readDockerJson } from './formats/cri.ts'
 import { readJson } from './formats/json.ts'
+import { normalizeEvent } from './normalize/normalize.ts'
 import { PackChooser } from './pack/choose.ts'
 import type { PackContext } from './pack/context.ts'
 import type { Pack } from './pack/pack.ts'
@@ -303,6 +304,7 @@ class Line {
     const { origin, receivedAtMs } = this.#input
     let timestamp = Number.isNaN(claimedMs) ? receivedAtMs : claimedMs
     const haetae: EcsEvent = { source: origin.source }
+    Object.assign(haetae, normalizeEvent(event))
     if (timestamp > receivedAtMs + limits.aheadMs) {
       this.tag('clock_ahead')
       if (timestamp > receivedAtMs + limits.maxAheadMs) {

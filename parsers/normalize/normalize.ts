@@ -1,0 +1,199 @@
+// One field, one type, everywhere: after the pack and before the event is completed, values that do not fit the type
+// core/fields.ts gives their field move aside, to `haetae.conflict`, under the field's dotted name and always as text.
+// `haetae.conflicts` lists the fields. An event is never refused for it, and nothing of it is lost.
+//
+//   tree of known fields    event
+//     source  (object)        source: {
+//       ip    (ip)              ip: 'gateway-3',     -> haetae.conflict['source.ip'] = 'gateway-3'
+//       port  (long)            port: '443'          -> 443: text that is exactly the number is the number
+//                             }
+
+import { isIP } from 'node:net'
+import { ecsArrayFields, ecsFieldSets, ecsFieldTypes } from '../../core/ecs-fields.ts'
+import type { EcsEvent, EcsValue, Scalar } from '../../core/event.ts'
+import { type FieldType, fieldType } from '../../core/fields.ts'
+import { keywordLeaves } from './keyword-leaves.ts'
+
+interface Field {
+  readonly name: string
+  /** undefined: fields stand below it, so its value is an object (or a list of objects). */
+  type: FieldType | undefined
+  readonly below: Map<string, Field>
+}
+
+/** First parts that are no object with fields of their own. */
+const LEAF_SETS = new Set(['@timestamp', 'message', 'tags'])
+/** Lists of objects with fields ECS knows. */
+const OBJECT_LISTS = ['dns.answers', 'email.attachments']
+
+function buildTree(): Field {
+  const root: Field = { name: '', type: undefined, below: new Map() }
+  const add = (name: string, leaf: boolean) => {
+    let node = root
+    for (const part of name.split('.')) {
+      let next = node.below.get(part)
+      if (!next) {
+        next = { name: node.name === '' ? part : `${node.name}.${part}`, type: undefined, below: new Map() }
+        node.below.set(part, next)
+      }
+      node = next
+    }
+    // a name that has names below it is an object, whatever a list says
+    if (leaf && node.below.size === 0) node.type = fieldType(name)
+  }
+  for (const set of ecsFieldSets) if (!LEAF_SETS.has(set)) add(set, false)
+  const leaves = [...keywordLeaves, ...ecsArrayFields, ...ecsFieldTypes.keys()].filter(
+    (name) => name !== '@timestamp' && !OBJECT_LISTS.includes(name),
+  )
+  // longest first, so that what has something below it is known to
+  for (const name of leaves.sort((a, b) => b.split('.').length - a.split('.').length)) add(name, true)
+  return root
+}
+
+const root = buildTree()
+
+/** What stands under `haetae` of an event with values that did not fit. */
+export interface Conflicts {
+  readonly conflict: EcsEvent
+  readonly conflicts: string[]
+}
+
+/**
+ * Makes every ECS field of the event fit its type, in place. Fields outside ECS keep what they have: they are stored and
+ * searched by their own kind. `@timestamp` is not looked at: the parser decides it.
+ * @returns the values that were moved, for `haetae`, or undefined when all fitted
+ */
+export function normalizeEvent(event: EcsEvent): Conflicts | undefined {
+  const moved = walk(event, root, undefined)
+  return moved && { conflict: moved, conflicts: Object.keys(moved) }
+}
+
+type Moved = Record<string, EcsValue>
+
+function walk(object: EcsEvent, parent: Field, moved: Moved | undefined): Moved | undefined {
+  for (const key in object) {
+    const value = object[key]
+    if (value === undefined || value === null) continue
+    const field = parent.below.get(key) ?? (key.includes('.') ? byDottedKey(parent, key) : undefined)
+    if (field === undefined) continue
+    const { type } = field
+    if (type === undefined) {
+      if (typeof value === 'object')
+        moved = Array.isArray(value) ? list(object, key, value, field, moved) : walk(value, field, moved)
+      else moved = move(object, key, value, field, moved)
+    } else if (typeof value === 'string') {
+      if (type === 'keyword' || type === 'text') continue
+      const fitted = fitTo(value, type)
+      if (fitted === value) continue
+      if (fitted === undefined) moved = move(object, key, value, field, moved)
+      else object[key] = fitted
+    } else if (typeof value === 'object') moved = several(object, key, value, field, moved)
+    else {
+      const fitted = fitTo(value, type)
+      if (fitted === value) continue
+      if (fitted === undefined) moved = move(object, key, value, field, moved)
+      else object[key] = fitted
+    }
+  }
+  return moved
+}
+
+/** `{"source.ip": …}`: a key that is a path itself. */
+function byDottedKey(parent: Field, key: string): Field | undefined {
+  let node: Field | undefined = parent
+  for (const part of key.split('.')) node = node?.below.get(part)
+  return node
+}
+
+/** A list where objects belong: all of them objects, or the list moves. */
+function list(
+  object: EcsEvent,
+  key: string,
+  values: EcsValue[],
+  field: Field,
+  moved: Moved | undefined,
+): Moved | undefined {
+  if (!values.every(isObject)) return move(object, key, values, field, moved)
+  let out = moved
+  for (const value of values) out = walk(value as EcsEvent, field, out)
+  return out
+}
+
+/** A list or an object where one value belongs: a list keeps the values that fit; the others, and an object, move. */
+function several(
+  object: EcsEvent,
+  key: string,
+  value: EcsValue[] | EcsEvent,
+  field: Field,
+  moved: Moved | undefined,
+): Moved | undefined {
+  if (!Array.isArray(value)) return move(object, key, value, field, moved)
+  const type = field.type as FieldType
+  let same = true
+  for (let i = 0; i < value.length && same; i++) {
+    const one = value[i]
+    same = one !== null && one !== undefined && typeof one !== 'object' && fitTo(one, type) === one
+  }
+  if (same) return moved
+  const kept: EcsValue[] = []
+  const aside: EcsValue[] = []
+  for (const one of flatten(value)) {
+    if (one === null || one === undefined) continue
+    const fitted = typeof one === 'object' ? undefined : fitTo(one, type)
+    if (fitted === undefined) aside.push(one)
+    else kept.push(fitted)
+  }
+  const out = aside.length > 0 ? move(object, key, aside.length === 1 ? aside[0] : aside, field, moved) : moved
+  object[key] = kept.length > 0 ? kept : undefined
+  return out
+}
+
+/** Lists in lists are one list. */
+function flatten(values: readonly EcsValue[]): EcsValue[] {
+  return values.flatMap((value) => (Array.isArray(value) ? flatten(value) : [value]))
+}
+
+function move(object: EcsEvent, key: string, value: EcsValue, field: Field, moved: Moved = {}): Moved {
+  object[key] = undefined
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  const had = Object.hasOwn(moved, field.name) ? moved[field.name] : undefined
+  // the same field twice in a list of objects
+  moved[field.name] = had === undefined ? text : Array.isArray(had) ? [...had, text] : [had, text]
+  return moved
+}
+
+const INTEGER = /^[+-]?\d{1,18}$/
+const NUMBER = /^[+-]?(?:\d{1,300}(?:\.\d{1,300})?|\.\d{1,300})(?:[eE][+-]?\d{1,3})?$/
+/** RFC 3339, as formatTime writes it and as senders of ECS do; a space may stand for the T. */
+const INSTANT = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)$/
+
+/** The value as its type, the very same when it is that already; undefined when it cannot be without losing something. */
+function fitTo(value: Scalar, type: FieldType): Scalar | undefined {
+  switch (type) {
+    case 'keyword':
+    case 'text':
+      return typeof value === 'string' ? value : String(value)
+    case 'long':
+      if (typeof value === 'number') return Number.isInteger(value) ? value : undefined
+      return typeof value === 'string' && INTEGER.test(value) ? Number(value) : undefined
+    case 'float':
+      if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
+      return typeof value === 'string' && value.length < 40 && NUMBER.test(value) ? Number(value) : undefined
+    case 'boolean':
+      return typeof value === 'boolean' ? value : value === 'true' ? true : value === 'false' ? false : undefined
+    case 'ip':
+      // Node takes a zone (fe80::1%eth0); an address in ECS has none
+      return typeof value === 'string' && value.length < 46 && isIP(value) > 0 && !value.includes('%')
+        ? value
+        : undefined
+    case 'date':
+      return typeof value === 'string' && value.length < 40 && isInstant(value) ? value : undefined
+  }
+}
+
+function isInstant(text: string): boolean {
+  return INSTANT.test(text) && !Number.isNaN(Date.parse(text.replace(',', '.').replace(' ', 'T')))
+}
+
+const isObject = (value: EcsValue): value is EcsEvent =>
+  value !== null && typeof value === 'object' && !Array.isArray(value)
