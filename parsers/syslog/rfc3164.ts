@@ -226,7 +226,7 @@ function readTag(text: string, at: number, envelope: Envelope, strict: boolean):
   if (strict && !colon && procId === '') return -1
   if (!colon && stop !== 91 && stop !== 32 && !Number.isNaN(stop)) return -1
   const app = text.slice(at, end)
-  if (/^[\d/.-]*\d$/.test(app) && procId === '') return -1 // `01/14/2026:09:00` is a date of another form, no program
+  if (procId === '' && /^(?:20\d\d|\d{1,4}\/\d{1,2}\/\d{1,4})$/.test(app)) return -1 // `01/14/2026:09:00` is a date of another form, no program
   envelope.app = app
   envelope.procId = procId
   const body = colon ? next + 1 : next
