@@ -89,6 +89,19 @@ test.each<[string, Logsource, object, boolean]>([
   ],
   ['a web server', { category: 'webserver' }, { event: { dataset: 'nginx.access' } }, true],
   ['a proxy is no web server', { category: 'webserver' }, { event: { dataset: 'squid.access' } }, false],
+  [
+    'a proxy that writes web events is none either',
+    { category: 'webserver' },
+    { event: { dataset: 'zscaler.zia', category: ['web'] } },
+    false,
+  ],
+  ['a firewall', { category: 'firewall' }, { event: { dataset: 'cisco.asa', module: 'cisco' } }, true],
+  [
+    'a switch of the same vendor is none',
+    { category: 'firewall' },
+    { event: { dataset: 'cisco.ios', module: 'cisco' } },
+    false,
+  ],
   ['a proxy', { category: 'proxy' }, { event: { dataset: 'squid.access' } }, true],
   ['dns by its question', { category: 'dns' }, { dns: { question: { name: 'x' } } }, true],
   [

@@ -90,6 +90,9 @@ const wordsAsked = { programs: new Set<string>(), codes: new Set<string>(), prov
 /** A test of facts. Everything the engine knows about a logsource is made of these. */
 type Check = (facts: Facts) => boolean
 
+const proxyModules: ReadonlySet<string> = new Set(
+  'squid zscaler zscaler_zia bluecoat symantec_proxysg netskope cisco_umbrella forcepoint_web'.split(' '),
+)
 const sysmon = 'microsoft-windows-sysmon/operational'
 const linuxSysmon = 'linux-sysmon/operational'
 
@@ -123,6 +126,9 @@ const providerIs = (name: string): Check => {
   wordsAsked.providers.add(name)
   return (facts) => facts.provider === name
 }
+/** Web proxies: what they write is web traffic too, but not of a web server. */
+const isProxy: Check = (facts) =>
+  proxyModules.has(facts.module) || proxyModules.has(facts.dataset.split('.')[0] ?? '') || /\bproxy/.test(facts.dataset)
 const any =
   (...checks: Check[]): Check =>
   (facts) =>
@@ -244,7 +250,7 @@ const services: Record<string, Check> = {
     ecs('authentication'),
     from('sshd', 'sudo', 'su', 'pam'),
   ),
-  'linux/cron': any(from('cron', 'linux.cron'), writtenBy('cron', 'crond', 'anacron')),
+  'linux/cron': any(from('cron', 'linux.cron', 'system.cron'), writtenBy('cron', 'crond', 'anacron')),
   'linux/sshd': any(from('sshd', 'openssh', 'linux.sshd'), writtenBy('sshd', 'sshd-session')),
   'linux/sudo': any(from('sudo', 'linux.sudo'), writtenBy('sudo')),
   'linux/clamav': any(from('clamav'), writtenBy('clamd', 'clamscan', 'freshclam')),
@@ -354,35 +360,14 @@ const categories: Record<string, Check> = {
   '/file_event': any(codes(sysmon, 11), codes(linuxSysmon, 11), ecs('file', 'creation', 'change')),
   '/dns_query': any(codes(sysmon, 22), (facts) => facts.dns),
   '/webserver': any(
-    ecs('web'),
+    all(ecs('web'), (facts) => !isProxy(facts)),
     from('apache', 'apache_httpd', 'nginx', 'iis', 'haproxy', 'traefik', 'tomcat', 'caddy', 'envoy', 'ingress-nginx'),
   ),
-  '/proxy': any(
-    from(
-      'squid',
-      'zscaler',
-      'zscaler_zia',
-      'bluecoat',
-      'symantec_proxysg',
-      'netskope',
-      'cisco_umbrella',
-      'forcepoint_web',
-    ),
-    (facts) => /\bproxy/.test(facts.dataset),
-  ),
+  '/proxy': isProxy,
   '/firewall': any(
-    from(
-      'iptables',
-      'nftables',
-      'pfsense',
-      'opnsense',
-      'checkpoint',
-      'cisco_asa',
-      'cisco_ftd',
-      'sonicwall',
-      'juniper_srx',
-    ),
-    from('fortinet', 'fortinet_fortigate', 'fortigate', 'paloalto', 'panw', 'aws.vpcflow', 'ufw', 'sophos'),
+    from('iptables', 'nftables', 'ufw', 'pfsense', 'opnsense', 'checkpoint', 'sonicwall', 'sophos', 'mikrotik'),
+    from('cisco_asa', 'cisco.asa', 'cisco_ftd', 'cisco.ftd', 'cisco.meraki', 'juniper_srx', 'juniper.srx'),
+    from('fortinet', 'fortinet_fortigate', 'fortigate', 'paloalto', 'panw', 'aws.vpcflow', 'secui', 'ahnlab'),
     (facts) => /firewall|\bfw\b/.test(facts.dataset),
   ),
   '/dns': (facts) => facts.dns,

@@ -40,7 +40,7 @@ const windowsProcesses = [
     'C:\\Windows\\System32\\services.exe',
     '--plan nightly --throttle 20',
   ],
-  ['D:\\build\\tools\\node.exe', 'D:\\build\\agent\\Agent.Worker.exe', 'scripts\\bundle.js --target web --minify'],
+  ['D:\\build\\tools\\node.exe', 'D:\\build\\runner\\Runner.Worker.exe', 'scripts\\bundle.js --target web --minify'],
 ] as const
 const windowsPrograms = windowsProcesses.map(([program]) => program)
 const linuxCommands = [
