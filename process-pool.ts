@@ -129,6 +129,7 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
   /** A worker ended by itself or by the watchdog: mark the record it was at, give the job to a new one. */
   function died(slot: Slot, worker: Worker, error: Error): void {
     if (slot.worker !== worker || closing) return
+    if (!slot.ready) return // it cannot even start: spawn() has told, and another one would fare no better
     counters.add('process_worker_deaths_total')
     const { job } = slot
     slot.job = undefined
@@ -164,7 +165,14 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
   }, recordBudgetMs / 4)
   watchdog.unref()
 
-  await Promise.all(Array.from({ length: size }, () => spawn()))
+  try {
+    await Promise.all(Array.from({ length: size }, () => spawn()))
+  } catch (error) {
+    closing = true
+    clearInterval(watchdog)
+    await Promise.all(slots.map((slot) => slot.worker.terminate()))
+    throw error
+  }
   counters.gauge('process_queue_deliveries', () => queue.length)
   return {
     size,
