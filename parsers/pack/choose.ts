@@ -2,7 +2,7 @@
 
 import type { EcsEvent } from '../../core/event.ts'
 import { isObject } from './context.ts'
-import type { Detect, Pack } from './pack.ts'
+import type { Detect, JsonKey, Pack } from './pack.ts'
 
 const NONE: readonly Pack[] = []
 const MAX_CACHED = 4096
@@ -23,7 +23,7 @@ export class PackChooser {
       const { detect } = pack
       for (const program of detect.programs) push(this.#byProgram, program, pack)
       if (detect.files.length > 0) this.#byFile.push(pack)
-      if (detect.anyJson) this.#byJson.push(pack)
+      if (detect.json.length > 0) this.#byJson.push(pack)
       if (detect.content || detect.contains.length > 0 || detect.starts.length > 0) this.#byText.push(pack)
     }
   }
@@ -59,7 +59,7 @@ export class PackChooser {
 
   /** Packs whose keys a JSON body has. */
   *ofJson(json: EcsEvent): Generator<Pack> {
-    for (const pack of this.#byJson) if (hasKeys(json, pack.detect)) yield pack
+    for (const pack of this.#byJson) if (pack.detect.json.some((keys) => hasKeys(json, keys))) yield pack
   }
 
   /** Packs that may be tried on a text. */
@@ -74,7 +74,7 @@ function push(map: Map<string, Pack[]>, key: string, pack: Pack): void {
   else map.set(key, [pack])
 }
 
-function hasKeys(json: EcsEvent, { json: keys }: Detect): boolean {
+function hasKeys(json: EcsEvent, keys: readonly JsonKey[]): boolean {
   for (const { path, values } of keys) {
     let node: EcsEvent[string] = json
     for (const part of path) node = isObject(node) && Object.hasOwn(node, part) ? node[part] : undefined

@@ -15,13 +15,17 @@ export interface Detect {
   readonly contains: readonly string[]
   /** The body begins with one of these. */
   readonly starts: readonly string[]
-  /** Keys the JSON body must have, with a value each, or undefined for any. */
-  readonly anyJson: boolean
-  readonly json: readonly { readonly path: readonly string[]; readonly values: ReadonlySet<string> | undefined }[]
+  /** Sets of keys of which the JSON body must have one whole, with a value each, or undefined for any. Empty: no JSON. */
+  readonly json: readonly (readonly JsonKey[])[]
   /** Part of the file's path. */
   readonly files: readonly string[]
   /** May be tried on any body: its patterns tell. */
   readonly content: boolean
+}
+
+export interface JsonKey {
+  readonly path: readonly string[]
+  readonly values: ReadonlySet<string> | undefined
 }
 
 export interface Pack {
@@ -124,19 +128,20 @@ function readDetect(value: EcsValue, fail: Fail): Detect {
   const given = value === undefined ? {} : isObject(value) ? value : fail(where, 'a block belongs here')
   onlyKeys(given, DETECT_KEYS, where, fail)
   const json = given['json']
-  if (json !== undefined && !isObject(json))
-    fail([...where, 'json'], 'keys and their values belong here; null for any value')
+  const sets = json === undefined ? [] : Array.isArray(json) ? json : [json]
+  if (!sets.every(isObject)) fail([...where, 'json'], 'keys and their values belong here; null for any value')
   return {
     programs: textList(given['program'], [...where, 'program'], fail).map((name) => name.toLowerCase()),
     contains: textList(given['contains'], [...where, 'contains'], fail),
     starts: textList(given['starts'], [...where, 'starts'], fail),
     files: textList(given['file'], [...where, 'file'], fail),
     content: given['content'] === true,
-    anyJson: json !== undefined,
-    json: Object.entries((json ?? {}) as EcsEvent).map(([path, values]) => ({
-      path: path.split('.'),
-      values: values === null ? undefined : new Set((Array.isArray(values) ? values : [values]).map(String)),
-    })),
+    json: (sets as EcsEvent[]).map((set) =>
+      Object.entries(set).map(([path, values]) => ({
+        path: path.split('.'),
+        values: values === null ? undefined : new Set((Array.isArray(values) ? values : [values]).map(String)),
+      })),
+    ),
   }
 }
 

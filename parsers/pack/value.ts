@@ -182,6 +182,8 @@ const converters: Readonly<Record<string, { readonly args: number; make(args: re
   args: { args: 0, make: () => (value) => (typeof value === 'string' ? splitArguments(value) : value) },
   hashes: { args: 0, make: () => (value) => (typeof value === 'string' ? readHashes(value) : undefined) },
   dns_answers: { args: 0, make: () => (value) => (typeof value === 'string' ? readDnsAnswers(value) : undefined) },
+  /** A GUID in one spelling: lower case, in braces. */
+  guid: { args: 0, make: () => onText(toGuid) },
   dns_type: { args: 0, make: () => dnsType },
   /** Keys of an object in snake case. */
   snake: { args: 0, make: () => toSnake },
@@ -226,6 +228,11 @@ function readDuration(text: string): number | undefined {
   for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?) ?(ms|us|µs|ns|[dhms])/g))
     total += Number(amount) * (UNIT_NS[unit as string] as number)
   return Math.round(total)
+}
+
+function toGuid(text: string): string {
+  const m = /^\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?$/.exec(text)
+  return m ? `{${(m[1] as string).toLowerCase()}}` : text
 }
 
 function decodeUrl(text: string): string {

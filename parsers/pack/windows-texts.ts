@@ -72,11 +72,11 @@ export function readDnsAnswers(text: string): EcsValue {
   for (const part of text.split(';', 200)) {
     const one = part.trim()
     const typed = /^type: {1,4}(\d{1,5}) (.*)$/.exec(one)
-    if (typed) answers.push({ type: dnsType(typed[1]) ?? typed[1], data: typed[2] })
+    if (typed) answers.push({ data: typed[2], type: dnsType(typed[1]) ?? typed[1] })
     else if (one !== '' && one !== '-') {
       const ip = one.replace(/^::ffff:(?=\d+\.)/i, '')
       const version = isIP(ip)
-      if (version > 0) answers.push({ type: version === 4 ? 'A' : 'AAAA', data: ip })
+      if (version > 0) answers.push({ data: ip, type: version === 4 ? 'A' : 'AAAA' })
     }
   }
   return answers.length > 0 ? answers : undefined
