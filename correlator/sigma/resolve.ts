@@ -3,6 +3,7 @@
 import type { UnresolvedCorrelation } from './correlation.ts'
 import { hashMeaning } from './document.ts'
 import { fieldsOf, type ReadFilter, type ReadResult, type ReadRule } from './read.ts'
+import { mergeTwins } from './twins.ts'
 import {
   type Expr,
   groupField,
@@ -45,8 +46,10 @@ export function resolveRules(read: ReadResult): LoadedRules {
   for (const filter of read.filters) noteFilter(filter, readRules, notes)
   const rules = readRules.map((rule) => resolveRule(rule, read.filters, silenced, wanted.get(rule.id)))
   return {
-    rules,
-    correlations: correlations.map((one) => ({ ...one, alerts: !silenced.has(one.id) })),
+    ...mergeTwins(
+      rules,
+      correlations.map((one) => ({ ...one, alerts: !silenced.has(one.id) })),
+    ),
     filters: read.filters.map(({ meaning: _, ...filter }) => filter),
     refused,
     notes,
