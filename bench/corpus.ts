@@ -42,8 +42,11 @@ const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 export function makeLines(count: number, seed: number, start: number): string[] {
   const random = randomOf(seed)
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
-  const ip = () =>
-    `${pick([10, 172, 192, 203, 198])}.${Math.floor(random() * 64)}.${Math.floor(random() * 200)}.${1 + Math.floor(random() * 250)}`
+  // Few addresses come often, many seldom: 20,000 of them, the first tenth sends almost half.
+  const ip = () => {
+    const n = Math.floor(random() ** 3 * 20_000)
+    return `${[10, 172, 192, 203, 198][n % 5]}.${(n >> 3) % 200}.${(n * 7) % 250}.${1 + (n % 250)}`
+  }
   const port = () => 1024 + Math.floor(random() * 64000)
   const lines: string[] = []
   for (let i = 0; i < count; i++) {

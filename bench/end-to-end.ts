@@ -11,6 +11,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -31,22 +32,25 @@ const { values } = parseArgs({
 const events = Number(values.events)
 const connections = Number(values.connections)
 const CORPUS_SEED = 1
+const CHUNK = 500
 
 if (values.send) await send(Number(values.send))
 else await measure()
 
 /** Newline-framed lines over several connections, as fast as they are taken. */
 async function send(port: number): Promise<void> {
-  const lines = makeLines(50_000, CORPUS_SEED, Date.now() - 50_000)
   const chunks: Buffer[] = []
-  for (let i = 0; i < lines.length; i += 500) chunks.push(Buffer.from(`${lines.slice(i, i + 500).join('\n')}\n`))
-  const perConnection = Math.ceil(events / connections / 500)
+  const start = Date.now() - events // event times end now
+  for (let i = 0; i * CHUNK < events; i++) {
+    chunks.push(Buffer.from(`${makeLines(CHUNK, CORPUS_SEED + i, start + i * CHUNK).join('\n')}\n`))
+  }
+  console.log('sending') // the clock starts here: making the corpus is not measured
   await Promise.all(
     Array.from({ length: connections }, async (_, c) => {
       const socket = connect(port, '127.0.0.1')
       await once(socket, 'connect')
-      for (let i = 0; i < perConnection; i++) {
-        if (!socket.write(chunks[(c * 7 + i) % chunks.length] as Buffer)) await once(socket, 'drain')
+      for (let i = c; i < chunks.length; i += connections) {
+        if (!socket.write(chunks[i] as Buffer)) await once(socket, 'drain')
       }
       socket.end()
       await once(socket, 'close')
@@ -78,7 +82,7 @@ async function measure(): Promise<void> {
     })
     const [, address = '', port = ''] = /API (\S+?),.*?syslog \S+?:(\d+)/.exec(said) ?? []
     const client = openClient({ address, data: join(dir, 'data') })
-    const total = Math.ceil(events / connections / 500) * 500 * connections
+    const total = Math.ceil(events / CHUNK) * CHUNK
     const searchable = async () =>
       (
         await client.post<HistogramOutput>('/v1/histogram', {
@@ -88,14 +92,15 @@ async function measure(): Promise<void> {
         })
       ).total
 
-    const cpuBefore = cpuSeconds(node.pid as number)
-    const start = performance.now()
     const self = fileURLToPath(import.meta.url)
     const sender = spawn(
       process.execPath,
       [self, '--send', port, '--events', String(events), '--connections', String(connections)],
-      { stdio: 'inherit' },
+      { stdio: ['ignore', 'pipe', 'inherit'] },
     )
+    await once(sender.stdout as Readable, 'data')
+    const cpuBefore = cpuSeconds(node.pid as number)
+    const start = performance.now()
     while ((await searchable()) < total) {
       if (performance.now() - start > 600_000)
         throw new Error(`only ${await searchable()} of ${total} became searchable in 600 s`)
@@ -123,8 +128,11 @@ async function measure(): Promise<void> {
     await once(node, 'exit')
     if (values.profile) {
       console.log('\nself time by part (us an event)')
-      for (const [part, ms] of sumProfiles(profiles).slice(0, 25))
+      for (const [part, ms] of sumProfiles(profiles).slice(0, 16))
         console.log(`  ${((ms * 1000) / total).toFixed(2).padStart(7)}  ${part}`)
+      console.log('\nself time by function (us an event)')
+      for (const [name, ms] of sumProfiles(profiles, 'function').slice(0, 30))
+        console.log(`  ${((ms * 1000) / total).toFixed(2).padStart(7)}  ${name}`)
     }
   } finally {
     node.kill('SIGKILL')

@@ -15,18 +15,24 @@ interface CpuProfile {
 
 const root = new URL('..', import.meta.url).href
 
-/** Part of the project -> milliseconds, greatest first. Idle time is left out. */
-export function sumProfiles(dir: string): [string, number][] {
+/** Part of the project, or function in it -> milliseconds of self time, greatest first. Idle time is left out. */
+export function sumProfiles(dir: string, by: 'part' | 'function' = 'part'): [string, number][] {
+  const nameOf = by === 'part' ? part : functionOf
   const byPart = new Map<string, number>()
   for (const name of readdirSync(dir).filter((file) => file.endsWith('.cpuprofile'))) {
     const profile = JSON.parse(readFileSync(join(dir, name), 'utf8')) as CpuProfile
-    const partOf = new Map(profile.nodes.map((node) => [node.id, part(node.callFrame)]))
+    const partOf = new Map(profile.nodes.map((node) => [node.id, nameOf(node.callFrame)]))
     profile.samples.forEach((id, i) => {
       const where = partOf.get(id) ?? ''
       if (where !== '') byPart.set(where, (byPart.get(where) ?? 0) + (profile.timeDeltas[i] ?? 0) / 1000)
     })
   }
   return [...byPart].sort((a, b) => b[1] - a[1])
+}
+
+function functionOf(frame: { readonly url: string; readonly functionName: string }): string {
+  const file = frame.url.startsWith(root) ? frame.url.slice(root.length) : part(frame)
+  return part(frame) === '' ? '' : `${file} ${frame.functionName || '(anonymous)'}`
 }
 
 function part({ url, functionName }: { readonly url: string; readonly functionName: string }): string {
