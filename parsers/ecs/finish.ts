@@ -87,11 +87,8 @@ function completeNames(event: EcsEvent): void {
 /** `address` says which of ip and domain it is; an ip alone is also the address. */
 function completeAddress(end: EcsEvent): void {
   const { address, ip, domain } = end
-  if (typeof address === 'string' && ip === undefined && domain === undefined) {
-    if (isIP(address) > 0) {
-      end['ip'] = address
-      return
-    }
+  if (typeof address === 'string' && ip === undefined && isIP(address) > 0) end['ip'] = address
+  else if (typeof address === 'string' && ip === undefined && domain === undefined) {
     const found = splitAddress(address)
     if (!found) return
     if (found.ip !== undefined) end['ip'] = found.ip

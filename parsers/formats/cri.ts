@@ -49,12 +49,18 @@ function readHead(text: string, at: number) {
   return { timeMs, stream, partial: tag === 80, end: Math.min(end + 1, text.length) } as const
 }
 
+const PLAIN_KEYS = new Set(['log', 'stream', 'time', 'attrs'])
+const DECORATED_KEYS = new Set(['message', 'stream', 'time', 'attrs', 'kubernetes', 'docker'])
+
 /** A json-file line that was parsed as JSON already; `log` loses the line feed that the runtime ended it with. */
 export function readDockerJson(object: EcsEvent): (ContainerLine & { readonly attrs?: EcsEvent }) | undefined {
-  const { log, stream, time, attrs } = object
+  const { stream, time, attrs } = object
+  // collectors that add the pod's metadata say `message`
+  const decorated = object['log'] === undefined && typeof object['message'] === 'string'
+  const log = decorated ? object['message'] : object['log']
   if (typeof log !== 'string' || (stream !== 'stdout' && stream !== 'stderr') || typeof time !== 'string')
     return undefined
-  for (const key in object) if (key !== 'log' && key !== 'stream' && key !== 'time' && key !== 'attrs') return undefined
+  for (const key in object) if (!(decorated ? DECORATED_KEYS : PLAIN_KEYS).has(key)) return undefined
   if (!readIso(time, 0, clock) || clock.offsetMs === undefined) return undefined
   const whole = log.endsWith('\n')
   return {
