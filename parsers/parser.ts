@@ -114,6 +114,13 @@ class LineParser implements Parser {
       json = body.charCodeAt(0) === 123 ? readJson(body) : undefined
       if (body === '') return line.parsed('container', 'container', container.timeMs, this.#limits)
     }
+    if (!json && body.charCodeAt(0) !== 60) {
+      const whole = this.#findWhole(line, body)
+      if (whole) {
+        const timeMs = Number.isNaN(context.timeMs) && container ? container.timeMs : context.timeMs
+        return line.parsed(whole.dataset, whole.module, timeMs, this.#limits)
+      }
+    }
     const envelope = this.#envelope
     if (!json && readEnvelope(body, envelope, context)) {
       line.envelope = envelope
@@ -141,6 +148,17 @@ class LineParser implements Parser {
       )
     }
     return this.#withoutPack(line, origin, hinted)
+  }
+
+  /** A pack whose lines are taken for an envelope and a text when one looks for that first. */
+  #findWhole(line: Line, body: string): Pack | undefined {
+    const context = this.#context
+    context.body = body
+    context.json = undefined
+    context.messageId = ''
+    context.structured = undefined
+    for (const pack of this.#choose.ofWhole(body)) if (this.#run(pack, line)) return pack
+    return undefined
   }
 
   /** The first pack that reads the body; line.event is then its work. */

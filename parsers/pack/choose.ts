@@ -14,6 +14,7 @@ export class PackChooser {
   readonly #byFile: Pack[] = []
   readonly #byJson: Pack[] = []
   readonly #byText: Pack[] = []
+  readonly #whole: Pack[] = []
   readonly #files = new Map<string, readonly Pack[]>()
 
   constructor(packs: readonly Pack[]) {
@@ -23,6 +24,7 @@ export class PackChooser {
       const { detect } = pack
       for (const program of detect.programs) push(this.#byProgram, program, pack)
       if (detect.files.length > 0) this.#byFile.push(pack)
+      if (detect.whole) this.#whole.push(pack)
       if (detect.json.length > 0) this.#byJson.push(pack)
       if (detect.content || detect.contains.length > 0 || detect.starts.length > 0) this.#byText.push(pack)
     }
@@ -60,6 +62,11 @@ export class PackChooser {
   /** Packs whose keys a JSON body has. */
   *ofJson(json: EcsEvent): Generator<Pack> {
     for (const pack of this.#byJson) if (pack.detect.json.some((keys) => hasKeys(json, keys))) yield pack
+  }
+
+  /** Packs that may be tried on a line before an envelope is looked for. */
+  *ofWhole(line: string): Generator<Pack> {
+    for (const pack of this.#whole) if (mayBe(line, pack.detect)) yield pack
   }
 
   /** Packs that may be tried on a text. */

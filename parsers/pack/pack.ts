@@ -21,6 +21,8 @@ export interface Detect {
   readonly files: readonly string[]
   /** May be tried on any body: its patterns tell. */
   readonly content: boolean
+  /** Its lines begin with a time of their own, like an envelope: tried on the whole line before one is looked for. */
+  readonly whole: boolean
 }
 
 export interface JsonKey {
@@ -56,7 +58,7 @@ const KEYS = [
   'parse',
   'steps',
 ] as const
-const DETECT_KEYS = ['program', 'contains', 'starts', 'json', 'file', 'content'] as const
+const DETECT_KEYS = ['program', 'contains', 'starts', 'json', 'file', 'content', 'whole'] as const
 
 /** @throws PACK_INVALID, GROK_INVALID, GROK_UNKNOWN_PATTERN with file and line */
 export function readPack(file: string): Pack {
@@ -136,6 +138,7 @@ function readDetect(value: EcsValue, fail: Fail): Detect {
     starts: textList(given['starts'], [...where, 'starts'], fail),
     files: textList(given['file'], [...where, 'file'], fail),
     content: given['content'] === true,
+    whole: given['whole'] === true,
     json: (sets as EcsEvent[]).map((set) =>
       Object.entries(set).map(([path, values]) => ({
         path: path.split('.'),
