@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Delivery } from './core/bus.ts'
+import type { Config } from './core/config.ts'
 import type { Counters } from './core/counters.ts'
 import type { Processed } from './core/pump.ts'
 
@@ -13,6 +14,7 @@ export interface ProcessSetup {
   readonly packs: readonly string[]
   readonly rules: readonly string[]
   readonly zone: string
+  readonly masking?: Config['masking']
 }
 
 export interface ProcessTask {
@@ -73,7 +75,8 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
   const { counters } = options
   const size = options.workers || Math.max(1, availableParallelism() - 1)
   const recordBudgetMs = options.recordBudgetMs ?? 2000
-  const setup: ProcessSetup = { packs: options.packs, rules: options.rules, zone: options.zone }
+  const { packs, rules, zone, masking } = options
+  const setup: ProcessSetup = { packs, rules, zone, masking }
   const queue: Job[] = []
   const slots: Slot[] = []
   let nextTask = 1

@@ -7,6 +7,7 @@ import type { RuleMatch } from './core/detect.ts'
 import { EventBatchWriter } from './core/event-batch.ts'
 import { compileDetector } from './correlator/sigma/engine.ts'
 import { loadRules } from './correlator/sigma/load.ts'
+import { openMask } from './parsers/mask/mask.ts'
 import { loadPacks } from './parsers/packs.ts'
 import { parseBatch } from './parsers/parse-batch.ts'
 import { createParser } from './parsers/parser.ts'
@@ -18,6 +19,7 @@ if (!port) throw new Error('process-worker.ts runs as a worker thread')
 
 const parser = createParser({ packs: loadPacks(setup.packs), defaultZone: setup.zone })
 const detector = compileDetector(loadRules(setup.rules))
+const mask = setup.masking && openMask(setup.masking)
 const writer = new EventBatchWriter()
 /** A clock in the future must not make everybody else late: event time may run ahead of receive time by this much. */
 const MAX_SKEW_MS = 5 * 60_000
@@ -32,6 +34,7 @@ port.on('message', ({ task, partition, offset, batch, poison }: ProcessTask) => 
     onRecord: (index) => {
       progress[1] = index
     },
+    complete: mask,
     onEvent: (event, id, timestamp, at) => {
       maxTimestamp = Math.max(maxTimestamp, timestamp)
       for (const match of detector.detect(event, id, timestamp, partition, at)) matches.push(match)

@@ -80,6 +80,27 @@ export const ConfigSchema = Type.Object(
       },
       { ...strict, default: {} },
     ),
+    masking: Type.Optional(
+      Type.Object(
+        {
+          rules: Type.Array(
+            Type.Union([Type.Literal('rrn'), Type.Literal('card'), Type.Literal('phone'), Type.Literal('email')]),
+            { default: ['rrn', 'card', 'phone', 'email'] },
+          ),
+          fields: Type.Array(Type.String(), { default: [], description: 'Masked whole, wherever their values stand.' }),
+          except: Type.Array(Type.String(), { default: [], description: 'Fields that stay as they are.' }),
+          period: Type.Union(
+            [Type.Literal('day'), Type.Literal('month'), Type.Literal('quarter'), Type.Literal('year')],
+            { default: 'month', description: 'As long a value keeps its pseudonym.' },
+          ),
+          keyFile: Type.String({ description: 'Key of the pseudonyms: 32 bytes as hex or base64.' }),
+          sealKeyFile: Type.Optional(
+            Type.String({ description: 'Key that seals the original line; without it, none.' }),
+          ),
+        },
+        strict,
+      ),
+    ),
     packs: Type.Array(Type.String(), { default: [], description: 'Folders with packs of your own.' }),
     rules: Type.Array(Type.String(), { default: [], description: 'Folders or files with Sigma rules of your own.' }),
     lateness: {
@@ -147,7 +168,20 @@ export function parseConfig(text: string, path: string, env: Readonly<Record<str
   }
   const base = dirname(resolve(path))
   const here = (p: string) => (isAbsolute(p) ? p : join(base, p))
-  return { ...valid, data: here(valid.data), packs: valid.packs.map(here), rules: valid.rules.map(here) }
+  const { masking } = valid
+  return {
+    ...valid,
+    data: here(valid.data),
+    packs: valid.packs.map(here),
+    rules: valid.rules.map(here),
+    ...(masking && {
+      masking: {
+        ...masking,
+        keyFile: here(masking.keyFile),
+        ...(masking.sealKeyFile !== undefined && { sealKeyFile: here(masking.sealKeyFile) }),
+      },
+    }),
+  }
 }
 
 /** `containers:` with nothing below it means what leaving it out means. */

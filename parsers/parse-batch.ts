@@ -11,6 +11,8 @@ import { Reasons } from './reasons.ts'
 export interface ParseBatchOptions {
   /** Called before a record is parsed, with its number in the batch: what a watchdog looks at. */
   readonly onRecord?: (index: number) => void
+  /** Called for each event before anybody sees it, parsed or kept: enrichment, masking. Changes it in place. */
+  readonly complete?: (parsed: Parsed) => void
   /** Called for each event, parsed or kept, in order: detection. The event may be read until the call returns. */
   readonly onEvent?: (event: EcsEvent, id: string, timestamp: number, offset: number) => void
   /** Numbers of records that held a worker too long before: kept, not parsed again. */
@@ -40,49 +42,37 @@ export function parseBatch(
   writer: EventBatchWriter,
   options: ParseBatchOptions = {},
 ): Record<string, SourceCounts> {
-  const { onRecord, onEvent, poison, from = offset } = options
+  const { onRecord, complete, onEvent, poison, from = offset } = options
   const perSource: Record<string, Counting> = {}
   const reader = new RawBatchReader(batch, `partition ${partition} offset ${offset}`)
   while (reader.next()) {
     const at = offset + reader.index
     if (at < from) continue
     onRecord?.(reader.index)
-    const parsed: Parsed = !reader.intact
+    let parsed: Parsed = !reader.intact
       ? keepUnread(reader, Reasons.damagedRecord)
       : poison?.has(reader.index)
         ? keepUnread(reader, Reasons.tooSlow)
         : parser.parse(reader)
+    if (hasTooMany(parsed, reader)) parsed = keepUnread(reader, Reasons.tooManyFields)
+    complete?.(parsed)
     const { source } = reader.origin
     const key = reader.intact && reader.key !== '' ? reader.key : undefined
-    const reason = write(writer, parsed, reader, partition, at, key)
-    count(perSource, source, reason, reader.receivedAtMs)
+    writer.write(parsed.event, parsed.timestamp, partition, at, source, key)
+    count(perSource, source, parsed.unparsed, reader.receivedAtMs)
     onEvent?.(parsed.event, eventId(partition, at, source, key), parsed.timestamp, at)
   }
   return perSource
-}
-
-/** Writes the event; one with more values than a batch can hold is kept as its line alone. Answers its reason. */
-function write(
-  writer: EventBatchWriter,
-  parsed: Parsed,
-  reader: RawBatchReader,
-  partition: number,
-  at: number,
-  key: string | undefined,
-): string | undefined {
-  if (reader.bytes.length < SURELY_FEW_BYTES || countValues(parsed.event, MAX_VALUES) <= MAX_VALUES) {
-    writer.write(parsed.event, parsed.timestamp, partition, at, reader.origin.source, key)
-    return parsed.unparsed
-  }
-  const kept = keepUnread(reader, Reasons.tooManyFields)
-  writer.write(kept.event, kept.timestamp, partition, at, reader.origin.source, key)
-  return kept.unparsed
 }
 
 /** Far below what an event of a batch can hold (65,535). */
 const MAX_VALUES = 30_000
 /** A value takes two bytes of JSON, and a pack that keeps the vendor's document says it twice at most. */
 const SURELY_FEW_BYTES = 16 * 1024
+
+/** More values than a batch can hold: such an event is kept as its line alone. */
+const hasTooMany = (parsed: Parsed, reader: RawBatchReader) =>
+  reader.bytes.length >= SURELY_FEW_BYTES && countValues(parsed.event, MAX_VALUES) > MAX_VALUES
 
 /** Values of an event, counted no further than needed. */
 function countValues(value: unknown, limit: number): number {
