@@ -170,7 +170,7 @@ function readKorean(): Case[] {
 
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value])
 const isMac = (field: string) => field.endsWith('.mac')
-const ZONE = /\d\d:\d\d(?:[.,]\d+)? ?(?:Z|[+-]\d\d:?\d\d|UTC|GMT|[A-Z]{3,4}\b)|\b1[0-9]{9}(?:\.\d+|\d{3,9})?\b/
+const ZONE = /\d\d:\d\d(?:[.,]\d+)? ?(?:Z|[+-]\d\d:?\d\d|UTC|GMT|CES?T|[ECMP][SD]T|KST|JST)\b|[ ="'][+-]\d{4}\b/
 const HOUR_MS = 3_600_000
 
 function sameInstant(expected: unknown, got: unknown, raw: string): boolean {
@@ -179,14 +179,14 @@ function sameInstant(expected: unknown, got: unknown, raw: string): boolean {
   if (Number.isNaN(a) || Number.isNaN(b)) return String(expected) === String(got)
   if (Math.abs(a - b) < 1) return true
   const year = new Date(a).getUTCFullYear()
-  const epoch = /\b1\d{9}/.test(raw)
+  const epoch = raw.includes(String(Math.floor(a / 1000)))
   if (!epoch && !raw.includes(String(year)) && !raw.includes(`${String(year).slice(2)}/`)) {
     a = new Date(a).setUTCFullYear(2024)
     b = new Date(b).setUTCFullYear(2024)
   }
   const apart = Math.abs(a - b)
   if (apart < 1) return true
-  return !ZONE.test(raw) && apart <= 14 * HOUR_MS && apart % (HOUR_MS / 4) === 0
+  return !epoch && !ZONE.test(raw) && apart <= 14 * HOUR_MS && apart % (HOUR_MS / 4) === 0
 }
 
 function plain(field: string, value: unknown): string {

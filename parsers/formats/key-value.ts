@@ -39,6 +39,8 @@ export function readKeyValue(text: string, options: KeyValueOptions = {}): EcsEv
     }
     const key = text.slice(keyStart, at).trimEnd()
     at++
+    // `key: value; key: value`: blanks are layout where something else ends a pair
+    if (pairs !== undefined) while (text.charCodeAt(at) === 32) at++
     let value: string
     const quote = text.charCodeAt(at)
     const close = quote === 34 || quote === 39 ? closing(text, at + 1, quote) : -1
