@@ -222,20 +222,25 @@ function vendorEvent(event: JsonObject, family: string): JsonObject {
     out['auditID'] ??= '00000000-0000-4000-8000-000000000000'
     out['stage'] ??= 'ResponseComplete'
   }
-  if (family === 'aws_cloudtrail') {
-    // some tests are written in lower case, as a table of a data lake has it; CloudTrail never writes that
-    for (const name of cloudTrailNames) {
-      const lower = name.toLowerCase()
-      if (lower !== name && lower in out && !(name in out)) out[name] = out[lower] as Json
-      if (lower !== name) delete out[lower]
-    }
+  // some tests are written in lower case, as a table of a data lake has it; the vendors never write that
+  for (const name of vendorNames[family] ?? []) {
+    const lower = name.toLowerCase()
+    if (!(lower in out)) continue
+    out[name] ??= out[lower] as Json
+    delete out[lower]
   }
   return out
 }
 
-const cloudTrailNames = ['awsRegion', 'eventID', 'eventName', 'eventSource', 'eventTime', 'eventType', 'eventVersion']
-cloudTrailNames.push('eventCategory', 'userIdentity', 'userAgent', 'requestParameters', 'responseElements', 'errorCode')
-cloudTrailNames.push('recipientAccountId', 'sourceIPAddress', 'additionalEventData', 'apiVersion', 'managementEvent')
+/** Names with capitals at the top of the vendors' events. */
+const vendorNames: Readonly<Record<string, readonly string[]>> = {
+  aws_cloudtrail: (
+    'awsRegion eventID eventName eventSource eventTime eventType eventVersion eventCategory userIdentity userAgent ' +
+    'requestParameters responseElements errorCode recipientAccountId sourceIPAddress additionalEventData apiVersion'
+  ).split(' '),
+  okta: 'eventType legacyEventType displayMessage debugContext authenticationContext securityContext'.split(' '),
+  gcp_audit: 'protoPayload logName insertId receiveTimestamp'.split(' '),
+}
 
 /** What an enrichment stage would have put on the event: the network of the source address. */
 function enrich(event: EcsEvent, enrichment: Json | undefined): void {
