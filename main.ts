@@ -21,6 +21,7 @@ import { Counters } from './core/counters.ts'
 import { describe } from './core/errors.ts'
 import { openIntake, runPump } from './core/pump.ts'
 import type { Source } from './core/source.ts'
+import { openCorrelateStage } from './correlate-stage.ts'
 import { createCorrelator } from './correlator/correlator.ts'
 import { loadRules } from './correlator/sigma/load.ts'
 import { openContainerSource } from './ingest/containers/container-source.ts'
@@ -53,7 +54,9 @@ export interface NodeOptions {
   readonly say: (line: string) => void
 }
 
+/** A checkpoint is saved this often, but never takes more than 1/50 of the time: what is not saved is replayed. */
 const CHECKPOINT_EVERY_MS = 5_000
+const CHECKPOINT_SHARE = 50
 const DRAIN_FOR_MS = 30_000
 
 /** @throws what an implementation says when it cannot open; nothing is left running then */
@@ -112,29 +115,23 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
     )
 
     // How far it has come, remembered together.
-    const correlatedUpTo = new Map(restored.correlatedUpTo)
-    const matchesPerRule = new Map<string, number>()
-    let correlating = false
-    let saveDue = false
+    const correlation = openCorrelateStage({
+      correlator,
+      alerts,
+      upTo: restored.correlatedUpTo,
+      now,
+      onError: (error) => say(`alerts not written: ${describe(error)}`),
+    })
+    opened.push({ close: async () => correlation.close() })
     const checkpoint = openCheckpoint({
       bus,
       documents,
       accounting,
       counters,
       restored,
-      correlation: () => ({ upTo: new Map(correlatedUpTo), state: correlator.snapshot() }),
+      correlation: () => correlation.progress(),
     })
-    /** Between two deliveries, so that the correlator's state and its offset belong together. */
-    const saveCheckpoint = async () => {
-      saveDue = true
-      if (correlating) return
-      saveDue = false
-      await checkpoint.save()
-    }
-    store.onDurable((partition, next) => {
-      checkpoint.storeDurable(partition, next)
-      saveDue = true
-    })
+    store.onDurable((partition, next) => checkpoint.storeDurable(partition, next))
 
     // Inputs write here; a full disk holds or refuses them.
     const intake = open(
@@ -155,20 +152,21 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
       accounting,
       counters,
       signal: stopping.signal,
-      async correlate(matches, watermark, partition, next) {
-        correlating = true
-        for (const { ruleId } of matches) matchesPerRule.set(ruleId, (matchesPerRule.get(ruleId) ?? 0) + 1)
-        const changes = correlator.push(matches, watermark)
-        if (changes.length > 0) await alerts.save(changes, now())
-        correlatedUpTo.set(partition, next)
-        correlating = false
-        if (saveDue) await saveCheckpoint()
-        return changes.length
-      },
+      correlate: correlation.correlate,
     })
     pumped.catch(() => {}) // `ended` reports it
+    let notBefore = 0
     const timer = setInterval(() => {
-      saveCheckpoint().catch((error: unknown) => say(`checkpoint not saved: ${describe(error)}`))
+      const started = performance.now()
+      if (started < notBefore) return
+      notBefore = Number.POSITIVE_INFINITY
+      correlation
+        .between(() => checkpoint.save())
+        .catch((error: unknown) => say(`checkpoint not saved: ${describe(error)}`))
+        .finally(() => {
+          const ended = performance.now()
+          notBefore = ended + (ended - started) * CHECKPOINT_SHARE
+        })
     }, CHECKPOINT_EVERY_MS)
 
     // The API and the inputs that speak HTTP share one server.
@@ -189,7 +187,7 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         cliToken: cliToken(dataDir),
         ready: () => ready,
         sources: () => listSources(sources, accounting, checkpoint.refused()),
-        rules: () => listRules(rules, matchesPerRule),
+        rules: () => listRules(rules, correlation.matchesPerRule),
         routes: async (app) => {
           const input = { intake, counters, now, warn: say, token: config.http.ingestToken }
           await app.register(logRoutes, { ...input, limits: { maxBodyBytes: bytesOf(config.http.maxBody) } })
@@ -239,11 +237,12 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         clearInterval(timer)
         await Promise.all(sources.map((source) => source.close()))
         await intake.close()
-        await drained(bus, correlatedUpTo, DRAIN_FOR_MS, pumped)
+        await drained(bus, correlation.upTo, DRAIN_FOR_MS, pumped)
         stopping.abort()
         await pumped.catch(() => {})
+        await correlation.flush()
         await store.flush()
-        await checkpoint.save()
+        await correlation.between(() => checkpoint.save())
         await closeAll()
       })()
       return stopped

@@ -1,0 +1,102 @@
+// The correlate stage of one node: matches of the pump's deliveries in, alerts in the book. Gathers the matches of a
+// moment, because telling a growing alert anew for every delivery costs far more than what anybody can read.
+
+import type { AlertChange, Correlator, RuleMatch } from './core/detect.ts'
+import type { AlertBook } from './store/documents/alert-book.ts'
+
+/** An alert is told at the latest this long after its last event was processed. */
+const GATHER_MS = 200
+const GATHER_MATCHES = 10_000
+
+export interface CorrelateStage {
+  /** In bus order. Resolves to the number of alert changes written meanwhile. */
+  correlate(matches: readonly RuleMatch[], watermark: number, partition: number, next: number): Promise<number>
+  /** State and how far it has come, which belong together; what is gathered comes after it. */
+  progress(): { readonly upTo: ReadonlyMap<number, number>; readonly state: unknown }
+  /** Per partition: the alerts of everything before are in the book. */
+  readonly upTo: ReadonlyMap<number, number>
+  readonly matchesPerRule: ReadonlyMap<string, number>
+  /** Runs `task` while no matches are being pushed or written. */
+  between<T>(task: () => Promise<T>): Promise<T>
+  /** Pushes what is gathered. */
+  flush(): Promise<number>
+  close(): void
+}
+
+export function openCorrelateStage(options: {
+  readonly correlator: Correlator
+  readonly alerts: Pick<AlertBook, 'save'>
+  readonly upTo: ReadonlyMap<number, number>
+  readonly now: () => number
+  /** Told once per trouble; it is tried again. */
+  readonly onError: (error: unknown) => void
+}): CorrelateStage {
+  const { correlator, alerts, now, onError } = options
+  const upTo = new Map(options.upTo)
+  const matchesPerRule = new Map<string, number>()
+  let gathered: RuleMatch[] = []
+  let gatheredTo = new Map<number, number>()
+  let gatheredWatermark = Number.NEGATIVE_INFINITY
+  let lastPush = performance.now()
+  let queue: Promise<unknown> = Promise.resolve()
+  let closed = false
+
+  function inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const turn = queue.then(run)
+    queue = turn.catch(() => {}) // whoever asked for the turn is told
+    return turn
+  }
+
+  /** A full disk holds correlation, and through the pump everything before it; it loses no alert. */
+  async function save(changes: readonly AlertChange[]): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await alerts.save(changes, now())
+      } catch (error) {
+        if (closed) throw error
+        if (attempt === 0) onError(error)
+        await new Promise((resolve) => setTimeout(resolve, Math.min(2000, 100 * 2 ** attempt)))
+      }
+    }
+  }
+
+  async function push(): Promise<number> {
+    if (gatheredTo.size === 0) return 0
+    const matches = gathered
+    const reached = gatheredTo
+    gathered = []
+    gatheredTo = new Map()
+    lastPush = performance.now()
+    const changes = correlator.push(matches, gatheredWatermark)
+    if (changes.length > 0) await save(changes)
+    for (const [partition, next] of reached) upTo.set(partition, next)
+    return changes.length
+  }
+
+  // A quiet moment must not leave the last matches waiting.
+  const timer = setInterval(() => {
+    if (gatheredTo.size > 0) inTurn(push).catch(onError)
+  }, GATHER_MS)
+
+  return {
+    upTo,
+    matchesPerRule,
+    async correlate(matches, watermark, partition, next) {
+      for (const match of matches) {
+        gathered.push(match)
+        matchesPerRule.set(match.ruleId, (matchesPerRule.get(match.ruleId) ?? 0) + 1)
+      }
+      gatheredTo.set(partition, next)
+      if (watermark > gatheredWatermark) gatheredWatermark = watermark
+      const due = gathered.length >= GATHER_MATCHES || performance.now() - lastPush >= GATHER_MS
+      return due ? inTurn(push) : 0
+    },
+    progress: () => ({ upTo: new Map(upTo), state: correlator.snapshot() }),
+    between: inTurn,
+    flush: () => inTurn(push),
+    close() {
+      closed = true
+      clearInterval(timer)
+    },
+  }
+}
