@@ -14,6 +14,7 @@ export function randomOf(seed: number): () => number {
 }
 
 const users = ['root', 'deploy', 'mina', 'joon', 'backup', 'git', 'postgres', 'alice', 'bob', 'svc-ci']
+const people = ['mina', 'joon', 'alice', 'bob', 'deploy', 'svc-ci']
 const hosts = ['bastion-1', 'web-1', 'web-2', 'db-1', 'k8s-node-7']
 const paths = [
   '/',
@@ -56,7 +57,7 @@ export function makeLines(count: number, seed: number, start: number): string[] 
     const dice = random()
     if (dice < 0.15)
       lines.push(
-        `${head(86)}sshd[${port()}]: Accepted publickey for ${pick(users)} from ${ip()} port ${port()} ssh2: ED25519 SHA256:q${i.toString(36)}Zr5tYx`,
+        `${head(86)}sshd[${port()}]: Accepted publickey for ${pick(people)} from 10.20.${Math.floor(random() * 4)}.${1 + Math.floor(random() * 60)} port ${port()} ssh2: ED25519 SHA256:q${i.toString(36)}Zr5tYx`,
       )
     else if (dice < 0.22)
       lines.push(

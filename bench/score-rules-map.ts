@@ -95,6 +95,12 @@ export const pantherFamilies = [
   { family: 'microsoft', file: 'microsoft_rules', dataset: 'o365.audit' },
 ] as const
 
+/** Lists of the organisation that Panther's tests speak of: who belongs to it. */
+export const pantherLists: Readonly<Record<string, readonly string[]>> = {
+  own_members: ['user:*@runpanther.com', 'user:*@runpanther.io', 'serviceAccount:*'],
+  own_accounts: ['*@your-domain.tld', '*.gserviceaccount.com'],
+}
+
 /** Rules that rest on a list inside Panther's own code, which the cases do not carry. */
 export const pantherNotApplicable: Readonly<Record<string, string>> = {
   'AWS.CloudTrail.IAMAssumeRoleBlacklistIgnored':

@@ -23,6 +23,7 @@ import {
   falcoNotApplicable,
   falcoRules,
   pantherFamilies,
+  pantherLists,
   pantherNotApplicable,
   pantherRules,
 } from './score-rules-map.ts'
@@ -356,7 +357,9 @@ function main(): void {
   if (!existsSync(panther)) console.warn(`SKIPPED: no ${panther}; Panther's cases were not scored`)
   else {
     const tor = torAddresses(panther)
-    const detector = detectorWith(new Map(tor.length > 0 ? [['tor_exit_nodes', tor]] : []), [])
+    const lists: Lists = new Map(Object.entries(pantherLists).map(([name, values]) => [name, [...values]]))
+    if (tor.length > 0) lists.set('tor_exit_nodes', tor)
+    const detector = detectorWith(lists, [])
     for (const { family, file, dataset } of pantherFamilies) {
       const path = join(panther, `${file}.jsonl`)
       if (!wanted(family)) continue
