@@ -80,6 +80,23 @@ export const ConfigSchema = Type.Object(
       },
       { ...strict, default: {} },
     ),
+    enrich: Type.Object(
+      {
+        geo: Type.Array(Type.String(), { default: [], description: 'MMDB files: places and networks of addresses.' }),
+        tables: Type.Array(
+          Type.Object(
+            {
+              file: Type.String({ description: 'CSV; first column: the key, others: the fields to set.' }),
+              field: Type.String({ description: 'The field whose value is looked up.' }),
+            },
+            strict,
+          ),
+          { default: [] },
+        ),
+        userAgent: Type.Boolean({ default: true, description: 'Names and versions from user_agent.original.' }),
+      },
+      { ...strict, default: {} },
+    ),
     masking: Type.Optional(
       Type.Object(
         {
@@ -168,12 +185,17 @@ export function parseConfig(text: string, path: string, env: Readonly<Record<str
   }
   const base = dirname(resolve(path))
   const here = (p: string) => (isAbsolute(p) ? p : join(base, p))
-  const { masking } = valid
+  const { masking, enrich } = valid
   return {
     ...valid,
     data: here(valid.data),
     packs: valid.packs.map(here),
     rules: valid.rules.map(here),
+    enrich: {
+      ...enrich,
+      geo: enrich.geo.map(here),
+      tables: enrich.tables.map((table) => ({ ...table, file: here(table.file) })),
+    },
     ...(masking && {
       masking: {
         ...masking,

@@ -7,6 +7,10 @@ export interface Document<T> {
   readonly seq: number
 }
 
+export type DocumentWrite =
+  | { readonly collection: string; readonly id: string; readonly value: unknown }
+  | { readonly collection: string; readonly id: string; readonly deleted: true }
+
 export interface Documents {
   get<T>(collection: string, id: string): Promise<Document<T> | undefined>
   /**
@@ -15,10 +19,8 @@ export interface Documents {
    * @throws DOCUMENT_CONFLICT
    */
   put<T>(collection: string, id: string, value: T, ifSeq?: number): Promise<number>
-  /** All or nothing, in one transaction; without seq checks. */
-  putAll(
-    writes: readonly { readonly collection: string; readonly id: string; readonly value: unknown }[],
-  ): Promise<void>
+  /** All or nothing, in order, in one transaction; without seq checks. */
+  putAll(writes: readonly DocumentWrite[]): Promise<void>
   delete(collection: string, id: string): Promise<void>
   /** By id, descending when asked; `after` is the last id of the page before. */
   list<T>(

@@ -7,7 +7,7 @@
 
 import type { WireAlert } from '../../core/api.ts'
 import type { Alert, AlertChange } from '../../core/detect.ts'
-import type { Document, Documents } from '../../core/documents.ts'
+import type { Document, Documents, DocumentWrite } from '../../core/documents.ts'
 import { PipelineError } from '../../core/errors.ts'
 
 export type AlertStatus = WireAlert['status']
@@ -88,7 +88,7 @@ export function openAlertBook(documents: Documents): AlertBook {
       entries.set(alert.id, { ...alert, state, revision, supersedes, status, history, updatedAt: nowMs, key })
     }
 
-    const writes: { collection: string; id: string; value: unknown }[] = []
+    const writes: DocumentWrite[] = []
     for (const [id, by] of superseded) writes.push({ collection: SUPERSEDED, id, value: { by } })
     for (const [id, entry] of entries) {
       writes.push({ collection: ALERTS, id, value: entry })
@@ -98,9 +98,8 @@ export function openAlertBook(documents: Documents): AlertBook {
         writes.push({ collection: BY_TIME, id: entry.key, value: { id } })
       }
     }
+    for (const key of unlisted) writes.push({ collection: BY_TIME, id: key, deleted: true })
     await documents.putAll(writes)
-    // After the transaction: a listing that a crash leaves behind is passed over when read.
-    for (const key of unlisted) await documents.delete(BY_TIME, key)
   }
 
   return {

@@ -125,6 +125,18 @@ export function documentsContract(name: string, open: () => Promise<Documents>):
     expect((await documents.get('d', 'b'))?.value).toEqual([1])
   })
 
+  it('putAll deletes in the same transaction, in order', async (documents) => {
+    await documents.put('c', 'old', 1)
+    await documents.putAll([
+      { collection: 'c', id: 'old', deleted: true },
+      { collection: 'c', id: 'new', value: 2 },
+      { collection: 'c', id: 'gone', value: 3 },
+      { collection: 'c', id: 'gone', deleted: true },
+      { collection: 'c', id: 'never was', deleted: true },
+    ])
+    expect((await documents.list('c')).map(({ id }) => id)).toEqual(['new'])
+  })
+
   it('putAll writes nothing when one of the writes cannot be written', async (documents) => {
     await documents.put('c', 'a', 'old')
     const circular: Record<string, unknown> = {}

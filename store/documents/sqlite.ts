@@ -1,7 +1,7 @@
 // Documents in one SQLite file: what changes and must not be lost (alerts, sessions, rule state), on one machine.
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import type { Document, Documents } from '../../core/documents.ts'
+import type { Document, Documents, DocumentWrite } from '../../core/documents.ts'
 import { PipelineError } from '../../core/errors.ts'
 
 const DEFAULT_LIMIT = 1000
@@ -94,17 +94,19 @@ class SqliteDocuments implements Documents {
     return (row as { seq: number }).seq
   }
 
-  async putAll(
-    writes: readonly { readonly collection: string; readonly id: string; readonly value: unknown }[],
-  ): Promise<void> {
+  async putAll(writes: readonly DocumentWrite[]): Promise<void> {
     if (writes.length === 0) return
     // Encoded before the transaction begins: a value that cannot be written must not leave half of the others.
-    const texts = writes.map((write) => encode(write.collection, write.id, write.value))
+    const texts = writes.map((write) =>
+      'deleted' in write ? undefined : encode(write.collection, write.id, write.value),
+    )
     this.#db.exec('BEGIN IMMEDIATE')
     try {
       for (let i = 0; i < writes.length; i++) {
-        const write = writes[i] as (typeof writes)[number]
-        this.#put.get(write.collection, write.id, texts[i] as string)
+        const { collection, id } = writes[i] as DocumentWrite
+        const text = texts[i]
+        if (text !== undefined) this.#put.get(collection, id, text)
+        else if (isKey(collection) && isKey(id)) this.#delete.run(collection, id)
       }
       this.#db.exec('COMMIT')
     } catch (error) {
