@@ -110,6 +110,7 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         packs: packFolders(config.packs),
         rules: rulePaths(config.rules),
         zone: config.zone,
+        enrich: config.enrich,
         masking: config.masking,
       }),
     )

@@ -14,6 +14,7 @@ export interface ProcessSetup {
   readonly packs: readonly string[]
   readonly rules: readonly string[]
   readonly zone: string
+  readonly enrich: Config['enrich']
   readonly masking?: Config['masking']
 }
 
@@ -75,8 +76,8 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
   const { counters } = options
   const size = options.workers || Math.max(1, availableParallelism() - 1)
   const recordBudgetMs = options.recordBudgetMs ?? 2000
-  const { packs, rules, zone, masking } = options
-  const setup: ProcessSetup = { packs, rules, zone, masking }
+  const { packs, rules, zone, enrich, masking } = options
+  const setup: ProcessSetup = { packs, rules, zone, enrich, masking }
   const queue: Job[] = []
   const slots: Slot[] = []
   let nextTask = 1

@@ -7,6 +7,7 @@ import type { RuleMatch } from './core/detect.ts'
 import { EventBatchWriter } from './core/event-batch.ts'
 import { compileDetector } from './correlator/sigma/engine.ts'
 import { loadRules } from './correlator/sigma/load.ts'
+import { openEnrichment } from './parsers/enrich/enrich.ts'
 import { openMask } from './parsers/mask/mask.ts'
 import { loadPacks } from './parsers/packs.ts'
 import { parseBatch } from './parsers/parse-batch.ts'
@@ -17,8 +18,13 @@ const { setup, progress } = workerData as { setup: ProcessSetup; progress: Progr
 const port = parentPort
 if (!port) throw new Error('process-worker.ts runs as a worker thread')
 
+/** How soon a replaced table or MMDB file is noticed. */
+const LOOK_EVERY_MS = 5_000
+
 const parser = createParser({ packs: loadPacks(setup.packs), defaultZone: setup.zone })
 const detector = compileDetector(loadRules(setup.rules))
+const enrichment = openEnrichment(setup.enrich, (line) => console.error(line))
+if (enrichment) setInterval(() => enrichment.look(), LOOK_EVERY_MS)
 const mask = setup.masking && openMask(setup.masking)
 const writer = new EventBatchWriter()
 /** A clock in the future must not make everybody else late: event time may run ahead of receive time by this much. */
@@ -34,7 +40,10 @@ port.on('message', ({ task, partition, offset, batch, poison }: ProcessTask) => 
     onRecord: (index) => {
       progress[1] = index
     },
-    complete: mask,
+    complete: (parsed) => {
+      enrichment?.add(parsed)
+      mask?.(parsed)
+    },
     onEvent: (event, id, timestamp, at) => {
       maxTimestamp = Math.max(maxTimestamp, timestamp)
       for (const match of detector.detect(event, id, timestamp, partition, at)) matches.push(match)

@@ -168,7 +168,7 @@ const NUMBER = /^[+-]?(?:\d{1,300}(?:\.\d{1,300})?|\.\d{1,300})(?:[eE][+-]?\d{1,
 const INSTANT = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)$/
 
 /** The value as its type, the very same when it is that already; undefined when it cannot be without losing something. */
-function fitTo(value: Scalar, type: FieldType): Scalar | undefined {
+export function fitTo(value: Scalar, type: FieldType): Scalar | undefined {
   switch (type) {
     case 'keyword':
     case 'text':
