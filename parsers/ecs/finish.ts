@@ -71,6 +71,9 @@ export function finishEvent(event: EcsEvent): void {
   event['related'] = related
 }
 
+/** Where a URL that names no port goes. RFC 9110 section 4.2, RFC 959. */
+const PORTS: Readonly<Record<string, number | undefined>> = { http: 80, https: 443, ftp: 21, ws: 80, wss: 443 }
+
 /** What is in a path or a domain name. */
 function completeNames(event: EcsEvent): void {
   const file = asObject(event['file'])
@@ -78,7 +81,10 @@ function completeNames(event: EcsEvent): void {
   const process = asObject(event['process'])
   if (process) completeProcess(process)
   const url = asObject(event['url'])
-  if (url && typeof url['domain'] === 'string') completeDomain(url, url['domain'])
+  if (url && typeof url['domain'] === 'string') {
+    completeDomain(url, url['domain'])
+    if (url['port'] === undefined && typeof url['scheme'] === 'string') url['port'] = PORTS[url['scheme']]
+  }
   const dns = asObject(event['dns'])
   const question = dns && asObject(dns['question'])
   if (question && typeof question['name'] === 'string') completeDomain(question, question['name'])
