@@ -67,7 +67,7 @@ export function readDockerJson(object: EcsEvent): (ContainerLine & { readonly at
     timeMs: clock.wallMs - clock.offsetMs,
     stream,
     message: whole ? log.slice(0, log.endsWith('\r\n') ? -2 : -1) : log,
-    partial: !whole,
+    partial: !whole && !decorated,
     ...(attrs !== null && typeof attrs === 'object' && !Array.isArray(attrs) ? { attrs } : {}),
   }
 }

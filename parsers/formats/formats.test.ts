@@ -57,6 +57,7 @@ describe('key=value', () => {
 
   test('other separators', () => {
     expect(readKeyValue('a:1;b:2', { pairs: ';', between: ':' })).toEqual({ a: '1', b: '2' })
+    expect(readKeyValue('a: 1,  b: "x, y",c:', { pairs: ',', between: ':' })).toEqual({ a: '1', b: 'x, y', c: '' })
     expect(readKeyValue('act=one two msg=x y', { spaces: true })).toEqual({ act: 'one two', msg: 'x y' })
   })
 
@@ -144,6 +145,9 @@ describe('container lines', () => {
       attrs: { a: 'b' },
     })
     expect(readDockerJson({ log: 'x\n', stream: 'stdout', time, other: 1 })).toBeUndefined()
+    expect(readDockerJson({ message: 'x', stream: 'stderr', time, kubernetes: {} })).toMatchObject({ partial: false })
+    expect(readDockerJson({ message: 'x', stream: 'stderr', time, level: 'info' })).toBeUndefined()
+    expect(readDockerJson({ message: 'x', stream: 'events', time })).toBeUndefined()
     expect(readDockerJson({ log: 1, stream: 'stdout', time })).toBeUndefined()
     expect(readDockerJson({ log: 'x\n', stream: 'stdout', time: 'yesterday' })).toBeUndefined()
   })

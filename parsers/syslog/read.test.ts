@@ -62,6 +62,12 @@ test.each([
 ])('RFC 3164: %s', (_why, line, expected) => expect(read(line)).toMatchObject(expected))
 
 test.each([
+  ['a Cisco message without a time', '<166>%ASA-6-302013: x', '', '%ASA-6-302013: x'],
+  ['columns are no tag', '<14>Jan 14 10:00:00 pa-1 1,2026/01/14 10:00:00,x', '', '1,2026/01/14 10:00:00,x'],
+  ['a tag stays a tag', '<14>Jan 14 10:00:00 h app: 1,2', 'app', '1,2'],
+])('the tag of %s', (_why, line, app, body) => expect(read(line)).toMatchObject({ app, body }))
+
+test.each([
   ['words', 'hello world: x'],
   ['a level where a host would be', '2026-01-14T10:00:00Z INFO main: started'],
   ['a time and no tag', 'Jan 14 10:00:00 just text here'],
