@@ -37,7 +37,7 @@ const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 
 /**
  * Syslog lines without their newline: nginx access 50 %, an application's JSON 25 %, iptables 7 %, sshd 5 % (mostly
- * failures of bots), sudo and cron 3 %, a daemon no pack knows 10 %. Mean about 200 bytes.
+ * failures of bots), sudo and cron 3 %, a daemon no pack knows 10 %. Mean about 160 bytes.
  * @param start event time of the first line, ms since 1970; 1 ms later each
  */
 export function makeLines(count: number, seed: number, start: number): string[] {

@@ -7,6 +7,7 @@ const programs = {
   chromium: 'apt-get install chromium',
   rsyslogd: 'apt-get install rsyslog',
   logger: 'apt-get install bsdutils',
+  curl: 'apt-get install curl',
 } as const
 
 /** Whether every program is there; says what is missing and how to get it. */
