@@ -163,12 +163,17 @@ class OnePattern {
   }
 }
 
+const LARGE_SOURCE = 16 * 1024
+
 function build(source: string, place: string): RegExp {
   try {
     const expression = new RegExp(source)
-    // the engine translates at first use, for each string width: size errors must show now
-    expression.exec('')
-    expression.exec('\u1234')
+    // The engine translates at first use, for each string width. An expression so large that it may refuse must show it
+    // now; the others wait, or a hundred packs would cost seconds at every start.
+    if (source.length > LARGE_SOURCE) {
+      expression.exec('')
+      expression.exec('\u1234')
+    }
     return expression
   } catch (error) {
     throw new PipelineError(
