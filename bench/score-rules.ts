@@ -217,11 +217,14 @@ function scoreFalco(parser: Parser, folder: string): Score {
 function vendorEvent(event: JsonObject, family: string): JsonObject {
   const out: JsonObject = {}
   for (const [key, value] of Object.entries(event)) if (!key.startsWith('p_')) out[key] = value
-  if (/kubernetes|eks/.test(family) && 'verb' in out) {
-    out['kind'] ??= 'Event'
-    out['apiVersion'] ??= 'audit.k8s.io/v1'
-    out['auditID'] ??= '00000000-0000-4000-8000-000000000000'
-    out['stage'] ??= 'ResponseComplete'
+  if (/kubernetes|eks/.test(family)) {
+    if ('verb' in out) completeAudit(out)
+    const { properties } = out // AKS carries the event as a text
+    if (isObject(properties) && typeof properties['log'] === 'string') {
+      const inner = JSON.parse(properties['log']) as JsonObject
+      completeAudit(inner)
+      out['properties'] = { ...properties, log: JSON.stringify(inner) }
+    }
   }
   // some tests are written in lower case, as a table of a data lake has it; the vendors never write that
   for (const name of vendorNames[family] ?? []) {
@@ -231,6 +234,13 @@ function vendorEvent(event: JsonObject, family: string): JsonObject {
     delete out[lower]
   }
   return out
+}
+
+function completeAudit(event: JsonObject): void {
+  event['kind'] ??= 'Event'
+  event['apiVersion'] ??= 'audit.k8s.io/v1'
+  event['auditID'] ??= '00000000-0000-4000-8000-000000000000'
+  event['stage'] ??= 'ResponseComplete'
 }
 
 /** Names with capitals at the top of the vendors' events. */
