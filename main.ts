@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { createServer } from './api/server.ts'
 import { openLedger } from './bus/ledger/ledger.ts'
 import { openCheckpoint, restoreCheckpoint } from './checkpoint.ts'
-import { ownRules, packFolders, rulePaths, webDist } from './cli/own-files.ts'
+import { ownPacks, ownRules, packFolders, rulePaths, webDist } from './cli/own-files.ts'
 import { version } from './cli/version.ts'
 import { Accounting } from './core/accounting.ts'
 import type { RulesOutput, WireSource } from './core/api.ts'
@@ -30,6 +30,8 @@ import { logRoutes } from './ingest/http/log-routes.ts'
 import { auditRoutes } from './ingest/kubernetes/audit-routes.ts'
 import { openSyslogTcp } from './ingest/syslog/tcp.ts'
 import { openSyslogUdp } from './ingest/syslog/udp.ts'
+import { UnparsedBook } from './parsers/unparsed/book.ts'
+import { openExplainer } from './parsers/unparsed/explainer.ts'
 import { openProcessPool } from './process-pool.ts'
 import { openAlertBook } from './store/documents/alert-book.ts'
 import { openDocuments } from './store/documents/sqlite.ts'
@@ -103,6 +105,7 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
       counters,
     })
     const alerts = openAlertBook(documents)
+    const unparsed = new UnparsedBook(open(openExplainer(packFolders(config.packs))), now(), ownPacks)
     const pool = open(
       await openProcessPool({
         workers: config.workers,
@@ -112,6 +115,7 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         zone: config.zone,
         enrich: config.enrich,
         masking: config.masking,
+        onReport: (report) => unparsed.merge(report),
       }),
     )
 
@@ -188,6 +192,7 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         cliToken: cliToken(dataDir),
         ready: () => ready,
         sources: () => listSources(sources, accounting, checkpoint.refused()),
+        unparsed: () => unparsed.tell(),
         rules: () => listRules(rules, correlation.matchesPerRule),
         routes: async (app) => {
           const input = { intake, counters, now, warn: say, token: config.http.ingestToken }

@@ -8,6 +8,7 @@ import type { Delivery } from './core/bus.ts'
 import type { Config } from './core/config.ts'
 import type { Counters } from './core/counters.ts'
 import type { Processed } from './core/pump.ts'
+import type { UnparsedReport } from './parsers/unparsed/observe.ts'
 
 /** What a worker is started with: plain data, so that every worker builds the same parser and rules. */
 export interface ProcessSetup {
@@ -29,8 +30,10 @@ export interface ProcessTask {
 
 export type ProcessAnswer =
   | { readonly ready: true }
+  | { readonly ready?: false; readonly report: UnparsedReport }
   | {
       readonly ready?: false
+      readonly report?: undefined
       readonly task: number
       readonly processed: Processed
       readonly counts: ReturnType<Counters['drain']>
@@ -43,6 +46,8 @@ export interface PoolOptions extends ProcessSetup {
   /** 0: one less than the machine has cores, at least one. */
   readonly workers: number
   readonly counters: Counters
+  /** What a worker noticed of lines it could not read, and of its patterns. */
+  readonly onReport?: (report: UnparsedReport) => void
   /** How long one record may take. A pause of the whole machine looks the same, so this is far above the 50 ms a record should need. */
   readonly recordBudgetMs?: number
 }
@@ -94,7 +99,8 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
         if (answer.ready) {
           mine.ready = true
           resolve()
-        } else finish(mine, answer)
+        } else if (answer.report) options.onReport?.(answer.report)
+        else finish(mine, answer)
         feed()
       })
       worker.on('error', (error: unknown) => {
@@ -122,7 +128,7 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
     }
   }
 
-  function finish(slot: Slot, answer: Exclude<ProcessAnswer, { ready: true }>): void {
+  function finish(slot: Slot, answer: Extract<ProcessAnswer, { task: number }>): void {
     if (!slot.job || answer.task !== slot.task) return
     counters.merge(answer.counts)
     const { job } = slot

@@ -12,16 +12,21 @@ import { openMask } from './parsers/mask/mask.ts'
 import { loadPacks } from './parsers/packs.ts'
 import { parseBatch } from './parsers/parse-batch.ts'
 import { createParser } from './parsers/parser.ts'
+import { observeUnparsed } from './parsers/unparsed/observe.ts'
 import type { ProcessAnswer, ProcessSetup, ProcessTask, Progress } from './process-pool.ts'
 
 const { setup, progress } = workerData as { setup: ProcessSetup; progress: Progress }
 const port = parentPort
 if (!port) throw new Error('process-worker.ts runs as a worker thread')
 
+/** What was noticed goes home this often: lines that could not be read, counts of patterns. */
+const REPORT_EVERY_MS = 1_000
 /** How soon a replaced table or MMDB file is noticed. */
 const LOOK_EVERY_MS = 5_000
 
-const parser = createParser({ packs: loadPacks(setup.packs), defaultZone: setup.zone })
+const packs = loadPacks(setup.packs)
+const parser = createParser({ packs, defaultZone: setup.zone })
+const observer = observeUnparsed(packs)
 const detector = compileDetector(loadRules(setup.rules))
 const enrichment = openEnrichment(setup.enrich, (line) => console.error(line))
 if (enrichment) setInterval(() => enrichment.look(), LOOK_EVERY_MS)
@@ -43,6 +48,7 @@ port.on('message', ({ task, partition, offset, batch, poison }: ProcessTask) => 
     complete: (parsed) => {
       enrichment?.add(parsed)
       mask?.(parsed)
+      observer.see(parsed)
     },
     onEvent: (event, id, timestamp, at) => {
       maxTimestamp = Math.max(maxTimestamp, timestamp)
@@ -58,4 +64,8 @@ port.on('message', ({ task, partition, offset, batch, poison }: ProcessTask) => 
   }
   port.postMessage(answer, events ? [events.buffer] : [])
 })
+setInterval(() => {
+  const report = observer.drain()
+  if (report) port.postMessage({ report } satisfies ProcessAnswer)
+}, REPORT_EVERY_MS)
 port.postMessage({ ready: true } satisfies ProcessAnswer)

@@ -1,7 +1,7 @@
 // What the composition root gives the server, and what routes see of it.
 
 import type { FastifyInstance } from 'fastify'
-import type { RulesOutput, WireAlert, WireSource } from '../core/api.ts'
+import type { RulesOutput, UnparsedOutput, WireAlert, WireSource } from '../core/api.ts'
 import type { Counters } from '../core/counters.ts'
 import type { Documents } from '../core/documents.ts'
 import type { EventStore } from '../core/store.ts'
@@ -25,6 +25,8 @@ export interface ServerOptions {
   readonly counters: Counters
   readonly sources: () => WireSource[]
   readonly rules: () => RulesOutput
+  /** Absent where nothing is parsed. */
+  readonly unparsed?: () => Promise<UnparsedOutput>
   readonly now: () => number
   readonly version: string
   /** The built UI (`web/dist`); a page that says how to build it stands in when the folder is missing. */

@@ -23,6 +23,7 @@ import { ruleRoutes, sourceRoutes } from './routes/overview.ts'
 import { searchRoutes } from './routes/search.ts'
 import { sessionRoutes, signInRoutes } from './routes/session.ts'
 import { tailRoutes } from './routes/tail.ts'
+import { unparsedRoutes } from './routes/unparsed.ts'
 import { openSearchLines } from './search-line.ts'
 import { securityHeaders } from './security-headers.ts'
 import { serveWebFiles } from './web-files.ts'
@@ -102,6 +103,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     alertRoutes(api, context)
     sourceRoutes(api, context)
     ruleRoutes(api, context)
+    unparsedRoutes(api, context)
   })
   await serveWebFiles(app, options.webDir)
   await app.ready()

@@ -122,6 +122,45 @@ export interface WireSource {
   refused: Record<string, number>
 }
 
+/** GET /v1/unparsed: lines no pack could read, as templates, and how packs and their patterns do, since the node started. */
+export interface UnparsedOutput {
+  /** ms: counting began then. */
+  since: number
+  /** Most frequent first, 200 at most. */
+  templates: WireTemplate[]
+  /** Lines of templates that are not listed. */
+  other: number
+  /** Those that took most time first. */
+  patterns: WirePattern[]
+}
+export interface WireTemplate {
+  source: string
+  /** As `haetae.unparsed`, or `body_unread`: the sender is known, the body is not. */
+  reason: string
+  dataset?: string
+  program?: string
+  /** Words, `*` where lines differ. */
+  template: string
+  count: number
+  /** The first line of it, 2048 characters at most. */
+  sample: string
+  firstSeen: number
+  lastSeen: number
+  /** Where the pattern that read furthest stopped in the sample; only when a pack was named for the line. */
+  stopped?: { pack: string; place: string; pattern: string; column: number; wanted: string; found: string }
+}
+export interface WirePattern {
+  pack: string
+  /** file:line of a grok step and its first pattern; absent for the pack as a whole. */
+  place?: string
+  pattern?: string
+  tried: number
+  hits: number
+  misses: number
+  /** Estimated from every 256th try; 0 before the first of these. */
+  ms: number
+}
+
 /** GET /v1/rules */
 export interface RulesOutput {
   rules: {

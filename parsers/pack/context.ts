@@ -2,6 +2,7 @@
 
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import type { TimeContext } from '../time/time.ts'
+import type { GrokStep } from '../unparsed/tally.ts'
 
 /** One per parser, reused from line to line. */
 export interface PackContext extends TimeContext {
@@ -40,6 +41,8 @@ export interface CompileEnv {
   readonly patterns: ReadonlyMap<string, string>
   /** Look-up tables of the pack. */
   readonly tables: ReadonlyMap<string, ReadonlyMap<string, EcsValue>>
+  /** Grok steps of the pack, as they are compiled. */
+  readonly groks: GrokStep[]
   /** `file` for messages of the grok compiler, which adds a column. */
   readonly place: (path: readonly (string | number)[]) => string
 }

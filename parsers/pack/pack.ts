@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { isNode, LineCounter, parseDocument } from 'yaml'
 import { PipelineError } from '../../core/errors.ts'
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
+import { beginTry, endTry, type GrokStep, newTally, type Tally } from '../unparsed/tally.ts'
 import { type CompileEnv, type Fail, isObject, type PackContext, type Step } from './context.ts'
 import { compileBlocks, compileFirst } from './steps.ts'
 
@@ -41,6 +42,9 @@ export interface Pack {
   readonly priority: number
   /** Where it was read from. */
   readonly file: string
+  /** How often it was asked, and could read. */
+  readonly counts: Tally
+  readonly groks: readonly GrokStep[]
   /** Reads context.body into context.event; false when the body is not this pack's. Never throws. */
   readonly run: (context: PackContext) => boolean
 }
@@ -97,12 +101,14 @@ export function compilePack(text: string, file: string): Pack {
   const env: CompileEnv = {
     fail,
     place,
+    groks: [],
     patterns: textMap(root['patterns'], ['patterns'], fail),
     tables: tables(root['tables'], fail),
   }
   const parse = root['parse'] === undefined ? undefined : compileFirst(root['parse'], ['parse'], env)
   const steps = root['steps'] === undefined ? undefined : compileBlocks(root['steps'], ['steps'], env)
   if (!parse) return fail([], "'parse' is missing: the ways to read a line, tried in order")
+  const counts = newTally()
   return {
     name,
     title: typeof root['title'] === 'string' ? root['title'] : name,
@@ -112,13 +118,18 @@ export function compilePack(text: string, file: string): Pack {
     priority: typeof root['priority'] === 'number' ? root['priority'] : 0,
     detect: readDetect(root['detect'], fail),
     file,
-    run: runner(parse, steps),
+    counts,
+    groks: env.groks,
+    run: runner(parse, steps, counts),
   }
 }
 
-function runner(parse: Step, steps: Step | undefined): (context: PackContext) => boolean {
+function runner(parse: Step, steps: Step | undefined, counts: Tally): (context: PackContext) => boolean {
   return (context) => {
-    if (!parse(context)) return false
+    const begun = beginTry(counts)
+    const read = parse(context)
+    endTry(counts, begun, read)
+    if (!read) return false
     if (steps) steps(context)
     if (context.event['_'] !== undefined) context.event['_'] = undefined // a pack's scratch fields
     return true

@@ -10,6 +10,7 @@ import { readKeyValue } from '../formats/key-value.ts'
 import { readWindowsEvent } from '../formats/windows-event.ts'
 import { readXml } from '../formats/xml.ts'
 import { compileGrok } from '../grok/grok.ts'
+import { beginTry, endTry, type GrokStep, newTally } from '../unparsed/tally.ts'
 import { coerceFor } from './coerce.ts'
 import { type Compile, type CompileEnv, isObject, type PackContext, type Where } from './context.ts'
 import { compileGet, compilePut, parsePath } from './path.ts'
@@ -50,10 +51,21 @@ export const grok: Compile = (value, where, env) => {
     return { get: compileGet(path), put: compilePut(path, where, env), coerce: coerceFor(name) }
   })
   const from = options['from'] === undefined ? undefined : compileValue(options['from'], [...where, 'from'], env)
+  const step: GrokStep = {
+    ...newTally(),
+    place: env.place(where),
+    patterns: patterns as string[],
+    definitions: env.patterns,
+    anchored,
+    ofBody: from === undefined,
+  }
+  env.groks.push(step)
   return (context) => {
     const text = from ? from(context) : context.body
     if (typeof text !== 'string') return false
+    const begun = beginTry(step)
     const found = compiled.match(text)
+    endTry(step, begun, found !== undefined)
     if (found === undefined) return false
     merge(context.event, found)
     for (let i = 0; i < fit.length; i++) {

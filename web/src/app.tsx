@@ -22,6 +22,7 @@ import { SearchPage } from './pages/search.tsx'
 import { SignInPage } from './pages/sign-in.tsx'
 import { SourcesPage } from './pages/sources.tsx'
 import { TailPage } from './pages/tail.tsx'
+import { UnparsedPage } from './pages/unparsed.tsx'
 import { go, usePlace } from './router.ts'
 
 const pages = ['search', 'tail', 'alerts', 'sources', 'rules'] as const
@@ -80,7 +81,7 @@ export function App() {
             key={page}
             href={`/${page}`}
             label={t(page)}
-            active={here === page}
+            active={here === page || (page === 'sources' && here === 'unparsed')}
             onClick={(event) => {
               event.preventDefault()
               closeMenu()
@@ -95,6 +96,7 @@ export function App() {
         {here === 'alerts' &&
           (path.split('/')[2] ? <AlertPage id={decodeURIComponent(path.split('/')[2] ?? '')} /> : <AlertsPage />)}
         {here === 'sources' && <SourcesPage />}
+        {here === 'unparsed' && <UnparsedPage />}
         {here === 'rules' && <RulesPage />}
       </AppShell.Main>
     </AppShell>

@@ -12,6 +12,7 @@ import type {
   SearchOutput,
   SessionOutput,
   SourcesOutput,
+  UnparsedOutput,
   ValuesInput,
   ValuesOutput,
   WireAlert,
@@ -57,5 +58,6 @@ export const api = {
   setStatus: (id: string, status: WireAlert['status'], reason?: string) =>
     post<WireAlert>(`/v1/alerts/${encodeURIComponent(id)}/status`, { status, ...(reason && { reason }) }),
   sources: () => ask<SourcesOutput>('/v1/sources'),
+  unparsed: () => ask<UnparsedOutput>('/v1/unparsed'),
   rules: () => ask<RulesOutput>('/v1/rules'),
 }

@@ -1,9 +1,10 @@
-import { Alert, Badge, Loader, Stack, Table, Text } from '@mantine/core'
+import { Alert, Anchor, Badge, Loader, Stack, Table, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { WireSource } from '../../../core/api.ts'
 import { api } from '../client.ts'
 import { formatTime, visible } from '../event-text.ts'
 import { useText } from '../i18n.tsx'
+import { go } from '../router.ts'
 
 const stateColours = { running: 'teal', waiting: 'gray', failed: 'red' } as const
 
@@ -54,7 +55,20 @@ export function SourcesPage() {
                 </Table.Td>
                 <Table.Td ta="right">{source.stored.toLocaleString()}</Table.Td>
                 <Table.Td ta="right">
-                  {source.unparsed.toLocaleString()}
+                  {source.unparsed > 0 ? (
+                    <Anchor
+                      size="sm"
+                      href={`/unparsed?source=${encodeURIComponent(source.source)}`}
+                      onClick={(event) => {
+                        event.preventDefault()
+                        go('/unparsed', { source: source.source })
+                      }}
+                    >
+                      {source.unparsed.toLocaleString()}
+                    </Anchor>
+                  ) : (
+                    0
+                  )}
                   <Reasons by={source.unparsedBy} />
                 </Table.Td>
                 <Table.Td ta="right">{source.duplicates.toLocaleString()}</Table.Td>
