@@ -27,7 +27,15 @@ test.each(files)('golden %s', async (name) => {
 })
 
 /** A pack's own namespaces, beside the field sets of ECS. */
-const NAMESPACES = new Set(['haetae', 'stream', 'kubernetes', ...packs.map((pack) => pack.module)])
+const NAMESPACES = new Set([
+  'haetae',
+  'stream',
+  'kubernetes',
+  'winlog',
+  'powershell',
+  'sysmon',
+  ...packs.map((pack) => pack.module),
+])
 
 test.each(files)('every event of %s holds to ECS', (name) => {
   for (const event of goldenEvents(parser, readGolden(join(here, name)))) checkEcs(event)

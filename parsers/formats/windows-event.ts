@@ -302,10 +302,15 @@ function outcomeOf(value: EcsValue): string | undefined {
     }
     return undefined
   }
+  if (typeof value === 'number') return Number.isInteger(value) ? outcomeOfMask(BigInt(value)) : undefined
   const text = String(value ?? '').toLowerCase()
   if (/^audit[_ ]success$|^success audit$/.test(text)) return 'success'
   if (/^audit[_ ]failure$|^failure audit$/.test(text)) return 'failure'
   if (!/^(?:0x[0-9a-f]{1,16}|-?\d{9,20})$/.test(text)) return undefined
-  const mask = BigInt.asUintN(64, BigInt(text))
+  return outcomeOfMask(BigInt(text))
+}
+
+function outcomeOfMask(signed: bigint): string | undefined {
+  const mask = BigInt.asUintN(64, signed)
   return mask & AUDIT_FAILURE ? 'failure' : mask & AUDIT_SUCCESS ? 'success' : undefined
 }

@@ -82,9 +82,11 @@ function push(map: Map<string, Pack[]>, key: string, pack: Pack): void {
 }
 
 function hasKeys(json: EcsEvent, keys: readonly JsonKey[]): boolean {
-  for (const { path, values } of keys) {
-    let node: EcsEvent[string] = json
-    for (const part of path) node = isObject(node) && Object.hasOwn(node, part) ? node[part] : undefined
+  for (const { name, path, values } of keys) {
+    // `"ecs.version": …` as much as `"ecs": {"version": …}`
+    const flat = path.length > 1 && Object.hasOwn(json, name)
+    let node: EcsEvent[string] = flat ? json[name] : json
+    for (const part of flat ? [] : path) node = isObject(node) && Object.hasOwn(node, part) ? node[part] : undefined
     if (node === undefined || (values && !values.has(String(node)))) return false
   }
   return true

@@ -27,6 +27,8 @@ export interface Detect {
 }
 
 export interface JsonKey {
+  /** The path with its dots, as a key may be written whole. */
+  readonly name: string
   readonly path: readonly string[]
   readonly values: ReadonlySet<string> | undefined
 }
@@ -152,6 +154,7 @@ function readDetect(value: EcsValue, fail: Fail): Detect {
     whole: given['whole'] === true,
     json: (sets as EcsEvent[]).map((set) =>
       Object.entries(set).map(([path, values]) => ({
+        name: path,
         path: path.split('.'),
         values: values === null ? undefined : new Set((Array.isArray(values) ? values : [values]).map(String)),
       })),
