@@ -314,4 +314,6 @@ export const pantherRules: Readonly<Record<string, readonly string[]>> = {
   'Azure.Audit.ROPCLoginNoMFA': ['identity/entra_password_grant'],
   'Azure.Audit.RoleChangedPIM': ['identity/entra_privileged_role_taken'],
   'Azure.Audit.VSCodeOAuthPhishing': ['identity/entra_code_editor_to_graph'],
+  'Microsoft365.Brute.Force.Login.by.User': ['identity/m365_login_failed'],
+  'Windows.Credential.Dumping.Tool': ['windows/credential_tool'],
 }
