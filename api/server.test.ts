@@ -21,6 +21,7 @@ const guarded = [
   ['GET', '/v1/alerts/a'],
   ['POST', '/v1/alerts/a/status'],
   ['GET', '/v1/sources'],
+  ['GET', '/v1/unparsed'],
   ['GET', '/v1/rules'],
   ['GET', '/docs'],
   ['GET', '/docs/'],

@@ -141,6 +141,16 @@ describe.skipIf(!has('chromium'))('the browser', () => {
     expect(await row.innerText()).toContain('adds up')
   })
 
+  test('lines nobody could read are shown as a template', async () => {
+    await send(['zorg unit 7 lost contact', 'zorg unit 8 lost contact'])
+    await page.goto(`${node.address}/sources`)
+    await page.locator('[data-source="syslog-tcp"] a').click()
+    const template = page.locator('[data-template="zorg unit * lost contact"]')
+    await template.waitFor({ timeout: 15_000 })
+    expect(await template.innerText()).toContain('no_pack')
+    expect(await page.getByText('Packs and their patterns').first().isVisible()).toBe(true)
+  })
+
   test('log text is text: no script ran, nothing was fetched elsewhere', async () => {
     await page.goto(`${node.address}/search?query=onerror`)
     await page.locator('[data-event]').first().waitFor()
@@ -151,7 +161,7 @@ describe.skipIf(!has('chromium'))('the browser', () => {
 
   test('at 360 px nothing scrolls sideways', async () => {
     await page.setViewportSize({ width: 360, height: 740 })
-    for (const path of ['/search', '/alerts', '/tail', '/sources']) {
+    for (const path of ['/search', '/alerts', '/tail', '/sources', '/unparsed']) {
       await page.goto(node.address + path)
       await page.getByRole('button', { name: 'menu' }).waitFor()
       expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(360)
