@@ -124,7 +124,14 @@ function Patterns({ patterns }: { patterns: readonly WirePattern[] }) {
                 <Text size="sm" fw={place === undefined ? 600 : 400}>
                   {pack}
                 </Text>
-                <Text size="xs" c="dimmed" className="mono" style={{ overflowWrap: 'anywhere' }}>
+                <Text
+                  size="xs"
+                  c="dimmed"
+                  className="mono"
+                  lineClamp={2}
+                  title={pattern}
+                  style={{ overflowWrap: 'anywhere' }}
+                >
                   {place} {pattern}
                 </Text>
               </Table.Td>
