@@ -1,5 +1,4 @@
 import { mkdtempSync, renameSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -121,17 +120,7 @@ test('with nothing to add there is no enrichment', () => {
   expect(openEnrichment(config({}), () => {})).toBeUndefined()
 })
 
-const hasReader = (() => {
-  try {
-    createRequire(import.meta.url).resolve('mmdb-lib')
-    return true
-  } catch {
-    console.warn('SKIPPED: the package mmdb-lib is not installed, so places of addresses are not tested')
-    return false
-  }
-})()
-
-describe.skipIf(!hasReader)('places', () => {
+describe('places', () => {
   const city = () =>
     writeMmdb({
       '192.0.2.0/24': {

@@ -2,21 +2,17 @@
 // DB-IP and others that keep its names).
 
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { isIP } from 'node:net'
+import { Reader } from 'mmdb-lib'
 import { describe, PipelineError } from '../../core/errors.ts'
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
 
-/** What is used of the package `mmdb-lib`. */
-export interface MmdbReader {
-  get(address: string): unknown
-}
+export type MmdbReader = Pick<Reader<never>, 'get'>
 
 /** @throws CONFIG_INVALID when the file cannot be read or is no MMDB */
 export function readMmdb(path: string): MmdbReader {
   try {
-    const { Reader } = createRequire(import.meta.url)('mmdb-lib') as { Reader: new (bytes: Buffer) => MmdbReader }
-    return new Reader(readFileSync(path))
+    return new Reader<never>(readFileSync(path))
   } catch (error) {
     throw new PipelineError('CONFIG_INVALID', {
       place: path,
