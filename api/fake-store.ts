@@ -8,6 +8,8 @@ import type {
   AppendResult,
   EventStore,
   Hit,
+  LostRange,
+  ReplaceResult,
   SearchPage,
   SearchRequest,
   TailBatch,
@@ -106,6 +108,15 @@ export class FakeStore implements EventStore {
     return new Map()
   }
   onDurable(): void {}
+  lost(): readonly LostRange[] {
+    return []
+  }
+  async replace(): Promise<ReplaceResult> {
+    throw new Error('the fake is filled with add()')
+  }
+  async retire() {
+    return { segments: 0, events: 0 }
+  }
   async stats() {
     return { events: this.hits.length, bytes: 0, segments: 0, headEvents: this.hits.length }
   }

@@ -62,10 +62,40 @@ export interface AggregateResult {
 
 export interface AppendResult {
   readonly stored: number
-  /** Events whose id is in the store already: counted, not shown twice. */
+  /** Events whose key is in the store already, from another bus position: counted, not shown twice. */
   readonly duplicates: number
   /** The same per `haetae.source` field of the duplicates, for the completeness ledger. */
   readonly duplicatesBySource?: Readonly<Record<string, number>>
+  /** Events whose bus position is in the store already: a restart brought them again, nobody sent them twice. */
+  readonly replayed: number
+}
+
+export interface ReplaceOptions {
+  /** Only stored events that match change. */
+  readonly when?: Filter
+  /** Fields whose change alone is no change: clocks, nonces. */
+  readonly ignore?: readonly string[]
+}
+
+export interface ReplaceResult {
+  readonly replaced: number
+  /** Ids that are not in the store; they are not added. */
+  readonly unknown: number
+  /** Stored events that `when` leaves alone. */
+  readonly skipped: number
+  /** Stored events that say the same already. */
+  readonly unchanged: number
+  /** Of the replaced. */
+  readonly ids: readonly string[]
+  /** Source -> reason (`haetae.unparsed`, '' where parsed) -> how many more or fewer there are now; sums to 0 a source. */
+  readonly moved: ReadonlyMap<string, ReadonlyMap<string, number>>
+}
+
+/** Offsets that were stored once and are not any more. */
+export interface LostRange {
+  readonly partition: number
+  readonly from: number
+  readonly to: number
 }
 
 export interface TailBatch {
@@ -89,6 +119,20 @@ export interface EventStore {
   /** Per partition the offset before which everything is durable here; a restart replays from it. */
   durable(): ReadonlyMap<number, number>
   onDurable(listener: (partition: number, next: number) => void): void
+  /** What `append` wants again from the bus although it was durable once: `durable()` stands before it. */
+  lost(): readonly LostRange[]
+
+  /**
+   * Events of the batch take the place of stored ones with the same id (of several with one id, the last). Resolves when
+   * that is durable; after a crash before, each id has its old version or its new one, never both or none. Searches,
+   * counts, `get` and tails see the newest version alone; a tail that has shown an event does not show it again. Leaves
+   * `durable()` and replay alone: a replayed event does not bring its old version back.
+   * @param batch as for append, the store takes ownership; events should be near each other in bus order and time
+   */
+  replace(batch: Uint8Array<ArrayBuffer>, options?: ReplaceOptions): Promise<ReplaceResult>
+
+  /** Deletes what is older as a whole; may keep an event longer, never shorter. Neither lost nor replayed. */
+  retire(beforeMs: number): Promise<{ readonly segments: number; readonly events: number }>
 
   search(request: SearchRequest, signal?: AbortSignal): Promise<SearchPage>
   aggregate(request: AggregateRequest, signal?: AbortSignal): Promise<AggregateResult>

@@ -72,8 +72,8 @@ async function eachBlock(context: QueryContext, whole: boolean, visit: (selected
   }
 }
 
-function wholeSegment({ node, range }: QueryContext, { segment, rows }: Snapshot): boolean {
-  return node.kind === 'all' && rows > 0 && segment.minTime >= range.since && segment.maxTime < range.until
+function wholeSegment({ node, range }: QueryContext, { segment, rows, hidden }: Snapshot): boolean {
+  return !hidden && node.kind === 'all' && rows > 0 && segment.minTime >= range.since && segment.maxTime < range.until
 }
 
 async function histogram(

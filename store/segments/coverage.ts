@@ -1,6 +1,8 @@
 // Which bus offsets are accounted for: half-open runs per partition. What is missing between runs was lost and comes
 // back by replay.
 
+import type { LostRange } from '../../core/store.ts'
+
 export type Run = readonly [from: number, to: number]
 
 /** Sorted, disjoint, not touching. */
@@ -54,12 +56,6 @@ export class Runs {
     if (at < to) gaps.push([at, to])
     return gaps
   }
-}
-
-export interface LostRange {
-  readonly partition: number
-  readonly from: number
-  readonly to: number
 }
 
 /** One partition's account: where it begins, what is on disk, what is stored at all. */

@@ -20,6 +20,7 @@ import {
 } from '../store.contract.ts'
 import { SegmentEngine } from './engine.ts'
 import { fsckSegments } from './fsck.ts'
+import { readSummary } from './sealed.ts'
 import { openSegmentStore } from './segment-store.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'haetae-crash-'))
@@ -343,6 +344,213 @@ test('a delivery larger than a segment is split without gap or repetition', asyn
   await replay(again, given, 2500)
   await expectExactly(again, given)
   await again.close()
+})
+
+const repaired = (given: Given): Given => ({ ...given, event: { message: `repaired ${given.offset}` } })
+
+/** Which version of each event is seen; fails when one is seen twice. */
+async function versions(store: EventStore): Promise<Map<string, string>> {
+  const seen = new Map<string, string>()
+  for (const { id, event } of await searchAll(store, matchAll)) {
+    expect(seen.has(id), id).toBe(false)
+    expect((await store.get(id))?.event, id).toEqual(event)
+    seen.set(id, String(event.message))
+  }
+  return seen
+}
+
+test.each(points)('a crash at %s of a replacement leaves each event its old version or its new one', async (point) => {
+  const dir = folder()
+  const given = simple(120)
+  await threeSegments(dir, given)
+  const some = given.filter(({ offset }) => offset % 7 === 0)
+  const store: SegmentEngine = new SegmentEngine({
+    ...options(dir),
+    crash: (at) => {
+      if (at !== point) return
+      store.abandon()
+      throw new Error(`crash at ${at}`)
+    },
+  })
+  await expect(store.replace(batchOf(some.map(repaired)))).rejects.toThrow()
+  const isNew = point === 'seal-renamed'
+  for (let restart = 0; restart < 2; restart++) {
+    const again = open(dir)
+    expect([again.durable().get(0), again.lost()]).toEqual([120, []])
+    const seen = await versions(again)
+    expect(seen.size).toBe(120)
+    for (const { offset } of some) expect(seen.get(`0-${offset}`)?.startsWith('repaired')).toBe(isNew)
+    again.abandon()
+  }
+  const whole = open(dir)
+  expect(await whole.replace(batchOf(some.map(repaired)))).toMatchObject({ [isNew ? 'unchanged' : 'replaced']: 18 })
+  expect([...(await versions(whole)).values()].filter((text) => text.startsWith('repaired'))).toHaveLength(18)
+  await whole.close()
+  expect(fsckSegments(dir)).toMatchObject({ ok: true, events: 120, replaced: 18 })
+})
+
+test.each(points)('a disk that refuses at %s replaces nothing, now and after a restart', async (point) => {
+  const dir = folder()
+  const given = simple(120)
+  await threeSegments(dir, given)
+  let refuses = true
+  const store = new SegmentEngine({
+    ...options(dir),
+    crash: (at) => {
+      if (at === point && refuses) throw new Error('no space left on device')
+    },
+  })
+  await expect(store.replace(batchOf(given.slice(0, 9).map(repaired)))).rejects.toThrow('no space')
+  refuses = false
+  expect(await store.replace(batchOf([repaired(given[3] as Given)]))).toMatchObject({ replaced: 1 })
+  expect([...(await versions(store)).values()].filter((text) => text.startsWith('repaired'))).toHaveLength(1)
+  store.abandon()
+  const again = open(dir)
+  const seen = await versions(again)
+  expect([seen.size, [...seen.values()].filter((text) => text.startsWith('repaired'))]).toEqual([120, ['repaired 3']])
+  await again.close()
+})
+
+/** Three segments, and a replacement of 20 events of the first two, replaced again for 5 of them. */
+async function withReplacements(dir: string, given: readonly Given[]): Promise<void> {
+  await threeSegments(dir, given)
+  const store = open(dir)
+  await store.replace(batchOf(given.slice(30, 50).map(repaired)))
+  const again = given.slice(38, 43).map((g): Given => ({ ...g, event: { message: `repaired again ${g.offset}` } }))
+  await store.replace(batchOf(again))
+  await store.close()
+}
+
+test('replacements stand after a restart, and a replay from nothing brings no old version back', async () => {
+  const dir = folder()
+  const given = simple(120)
+  await withReplacements(dir, given)
+  for (const name of segments(dir).slice(0, 3)) rmSync(join(dir, name))
+  for (let restart = 0; restart < 3; restart++) {
+    const store = open(dir)
+    await appendAll(store, given, 30)
+    const seen = await versions(store)
+    expect(seen.size).toBe(120)
+    expect([...seen.values()].filter((text) => text.startsWith('repaired again'))).toHaveLength(5)
+    expect([...seen.values()].filter((text) => text.startsWith('repaired'))).toHaveLength(20)
+    expect((await store.stats()).events).toBe(120)
+    expect([store.lost(), (await store.retire(0)).segments]).toEqual([[], 0])
+    if (restart > 0) await store.flush()
+    store.abandon()
+  }
+  expect(fsckSegments(dir)).toMatchObject({ ok: true, events: 120, replaced: 25 })
+})
+
+test.each([
+  ['the first versions', 0],
+  ['the newer versions', 3],
+  ['the newest versions', 4],
+])('a damaged segment with %s: no event is seen twice, none is lost that the ledger has', async (_which, index) => {
+  const dir = folder()
+  const given = simple(120)
+  await withReplacements(dir, given)
+  const path = join(dir, segments(dir)[index] as string)
+  writeFileSync(path, readFileSync(path).subarray(0, -40))
+  for (let restart = 0; restart < 3; restart++) {
+    const store = open(dir)
+    await replay(store, given)
+    const seen = await versions(store)
+    expect(seen.size).toBe(120)
+    const counts = ['repaired again', 'repaired'].map(
+      (word) => [...seen.values()].filter((v) => v.startsWith(word)).length,
+    )
+    expect(counts).toEqual([[5, 20], [], [], [5, 5], [0, 20]][index])
+    expect(store.lost()).toEqual([])
+    await store.flush()
+    store.abandon()
+  }
+})
+
+test('damage of a newer version met by a query brings the older one back', async () => {
+  const dir = folder()
+  const given = simple(120)
+  await withReplacements(dir, given)
+  const path = join(dir, segments(dir)[3] as string)
+  const bytes = readFileSync(path)
+  bytes[20]! ^= 1
+  writeFileSync(path, bytes)
+  const store = open(dir)
+  await expect(searchAll(store, matchAll)).rejects.toMatchObject({ code: 'SEGMENT_CORRUPT' })
+  const seen = await versions(store)
+  expect([seen.size, [...seen.values()].filter((text) => text.startsWith('repaired')).length]).toEqual([120, 5])
+  await store.close()
+})
+
+test.each(['retire-intent', 'retire-unlinked', undefined] as const)(
+  'retention takes older and newer versions together, whatever their times (crash at %s)',
+  async (point) => {
+    const dir = folder()
+    const given = simple(120)
+    await threeSegments(dir, given)
+    const store: SegmentEngine = new SegmentEngine({
+      ...options(dir),
+      crash: (at) => {
+        if (at !== point) return
+        store.abandon()
+        throw new Error('crash')
+      },
+    })
+    const at = (i: number) => (given[i] as Given).timestampMs
+    // Of the second segment, with a time before the first: goes no sooner than the second.
+    await store.replace(batchOf([{ ...repaired(given[45] as Given), timestampMs: at(0) - 5000 }]))
+    // Of the first, with a time after the last: stays when the first goes.
+    await store.replace(batchOf([{ ...repaired(given[7] as Given), timestampMs: at(119) + 5000 }]))
+    await store.retire(at(40)).catch((error: Error) => expect(error.message).toBe('crash'))
+    store.abandon()
+    const again = open(dir)
+    const seen = await versions(again)
+    expect(new Set(seen.keys())).toEqual(new Set([...given.slice(40).map(idOf), '0-7']))
+    expect([seen.get('0-45'), seen.get('0-7')]).toEqual(['repaired 45', 'repaired 7'])
+    expect([again.lost(), again.durable().get(0)]).toEqual([[], 120])
+    await again.retire(at(80))
+    expect(new Set((await versions(again)).keys())).toEqual(new Set([...given.slice(80).map(idOf), '0-7']))
+    await again.close()
+    const last = open(dir)
+    expect((await versions(last)).size).toBe(41)
+    await last.close()
+  },
+)
+
+test('a random life of appends, replacements, crashes, lost files and replays shows each event once', async () => {
+  const next = random(99)
+  const given = randomEvents(next, 400, 1)
+  const dir = folder()
+  let reached = 0
+  const newest = new Map<string, Given>()
+  let store = open(dir)
+  for (let step = 0; step < 60; step++) {
+    const dice = next()
+    if (dice < 0.4) {
+      const to = Math.min(given.length, reached + 10 + Math.floor(next() * 20))
+      await appendAll(store, given.slice(reached, to), 10)
+      for (const g of given.slice(reached, to)) newest.set(idOf(g), g)
+      reached = to
+    } else if (dice < 0.7) {
+      const some = given.slice(0, reached).filter(() => next() < 0.1)
+      const batch = some.map((g, i): Given => ({ ...g, event: { message: `step ${step} ${i}` } }))
+      await store.replace(batchOf(batch))
+      for (const g of batch) newest.set(idOf(g), g)
+    } else if (dice < 0.8) await store.flush()
+    else {
+      store.abandon()
+      // Only first versions may get lost: the ledger has those, and the newer ones stand.
+      const first = segments(dir).filter((name) => readSummary(join(dir, name)).summary.covers.length > 0)
+      if (next() < 0.5 && first.length > 1) rmSync(join(dir, first[Math.floor(next() * first.length)] as string))
+      store = open(dir)
+      await replay(store, given.slice(0, reached), 15)
+    }
+    const seen = await searchAll(store, matchAll)
+    expect(seen.length, `step ${step}`).toBe(reached)
+    const wanted = given.slice(0, reached).map((g) => [idOf(g), newest.get(idOf(g))?.event.message])
+    expect(new Map(seen.map(({ id, event }) => [id, event.message])), `step ${step}`).toEqual(new Map(wanted as never))
+  }
+  await store.close()
+  expect(fsckSegments(dir)).toMatchObject({ ok: true, events: reached })
 })
 
 test('the store on its thread opens what the inline one wrote', async () => {

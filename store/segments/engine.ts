@@ -1,7 +1,8 @@
 // The embedded event store: one head in memory, heads being sealed, sealed segments on disk. Runs on one thread; appends
 // and queries take turns. segment-store.ts puts it on a thread of its own.
 
-import { renameSync, unlinkSync } from 'node:fs'
+import { renameSync, rmSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Counters } from '../../core/counters.ts'
 import { isPipelineError, type PipelineError } from '../../core/errors.ts'
@@ -12,26 +13,32 @@ import type {
   AppendResult,
   EventStore,
   Hit,
+  LostRange,
+  ReplaceOptions,
+  ReplaceResult,
   SearchPage,
   SearchRequest,
   TailBatch,
 } from '../../core/store.ts'
 import { runAggregate } from './aggregate.ts'
 import { BatchCursor } from './batch-cursor.ts'
-import { Coverage, type LostRange } from './coverage.ts'
+import { Coverage } from './coverage.ts'
 import { queryBudget } from './evaluate.ts'
 import { compileFilter } from './filter.ts'
 import { Head } from './head.ts'
+import { deletable, Hidden, hasBit, type Supersede } from './hidden.ts'
 import { readHits } from './hits.ts'
 import { invalid } from './leaf.ts'
+import { findRow, type RowId, type RowPlace, rowId } from './locate.ts'
 import { Lru } from './lru.ts'
 import { openSegments, quarantinePath } from './open-segments.ts'
 import { nextTurn, type QueryContext, snapshotOf } from './plan.ts'
+import { planReplacement, writeReplacement } from './replace.ts'
 import { type Retired, readRetired, writeRetired } from './retired.ts'
 import { FileCache, readSummary, Sealed } from './sealed.ts'
 import { runSearch } from './search.ts'
+import { segmentName, TEMPORARY_SUFFIX } from './segment-format.ts'
 import { type CrashPoint, writeSegment } from './segment-writer.ts'
-import { OFFSETS } from './stored-columns.ts'
 import { parseResume, Tail } from './tail.ts'
 import { BLOCK_ROWS, MAX_BLOCKS, type SegmentView } from './view.ts'
 
@@ -56,17 +63,7 @@ export interface EngineOptions {
   readonly crash?: CrashPoint
 }
 
-/** An AppendResult that tells apart what came twice and what the bus replayed; both are in `duplicates`. */
-export interface SegmentAppendResult extends AppendResult {
-  readonly replayed: number
-}
-
 export interface SegmentStore extends EventStore {
-  append(batch: Uint8Array<ArrayBuffer>, partition: number, next: number): Promise<SegmentAppendResult>
-  /** Offsets that were stored once and are not: `durable()` stands before them; replay them from the ledger. */
-  lost(): readonly LostRange[]
-  /** Deletes segments whose events are all older. @returns segments and events deleted */
-  retire(beforeMs: number): Promise<{ segments: number; events: number }>
   /** Segments set aside since the start, by what was wrong. */
   problems(): readonly string[]
 }
@@ -92,7 +89,10 @@ export class SegmentEngine implements SegmentStore {
   readonly #problems: string[] = []
   readonly #durableListeners: ((partition: number, next: number) => void)[] = []
   readonly #arrivals = new Set<() => void>()
+  readonly #hidden = new Hidden()
   #retired: Retired
+  /** Replacements and retirements take turns. */
+  #turn: Promise<unknown> = Promise.resolve()
   #sealed: Sealed[]
   #sealing: Sealing[] = []
   #head: Head
@@ -120,6 +120,7 @@ export class SegmentEngine implements SegmentStore {
       for (const [partition, from, to] of summary.covers) this.#coverage.addDurable(partition, from, to)
       for (const [partition, base] of summary.base) this.#coverage.setBase(partition, base)
     }
+    this.#hidden.rebuild(this.#sealed)
     for (const error of opened.corrupt) this.#count(error)
     this.#head = this.#newHead(new Set())
     const sealAfterMs = options.sealAfterMs ?? DEFAULTS.sealAfterMs
@@ -132,7 +133,7 @@ export class SegmentEngine implements SegmentStore {
     this.#timer.unref()
   }
 
-  async append(batch: Uint8Array<ArrayBuffer>, partition: number, next: number): Promise<SegmentAppendResult> {
+  async append(batch: Uint8Array<ArrayBuffer>, partition: number, next: number): Promise<AppendResult> {
     while (this.#sealing.length >= MAX_SEALING && !this.#broken) await this.#sealing[0]?.done.catch(() => {})
     this.#refuseIfUnable()
     const cursor = new BatchCursor(batch)
@@ -148,9 +149,11 @@ export class SegmentEngine implements SegmentStore {
       const isReplay = this.#coverage.isStored(cursor.partition, cursor.offset)
       if (isReplay || (cursor.keyAt >= 0 && this.#hasKey(cursor.bytes, cursor.keyAt))) {
         if (isReplay) replayed++
-        else repeated++
-        const source = cursor.source()
-        if (source !== undefined) bySource.set(source, (bySource.get(source) ?? 0) + 1)
+        else {
+          repeated++
+          const source = cursor.source()
+          if (source !== undefined) bySource.set(source, (bySource.get(source) ?? 0) + 1)
+        }
         continue
       }
       if (this.#head.full) {
@@ -160,8 +163,13 @@ export class SegmentEngine implements SegmentStore {
         this.#coverage.isStored(cursor.partition, cursor.offset)
       }
       if (this.#head.rows === 0) this.#headSince = this.#now()
+      const newer = this.#newerVersions(cursor)
+      if (newer.length > 0) {
+        // A lost first version comes back from the bus; its newer one is still here.
+        this.#hidden.bear(this.#head.sequence, this.#head.nextAddress, newer)
+        replayed++
+      } else stored++
       this.#head.add(cursor)
-      stored++
     }
     for (const [from, to] of this.#coverage.deliver(partition, first, next))
       this.#headCovers.push([partition, from, to])
@@ -171,8 +179,11 @@ export class SegmentEngine implements SegmentStore {
     this.#counters.add('store_duplicate_events_total', repeated)
     this.#counters.add('store_replayed_events_total', replayed)
     if (stored > 0) for (const wake of [...this.#arrivals]) wake()
-    const duplicates = repeated + replayed
-    return { stored, duplicates, replayed, duplicatesBySource: Object.fromEntries(bySource) }
+    return { stored, duplicates: repeated, replayed, duplicatesBySource: Object.fromEntries(bySource) }
+  }
+
+  replace(batch: Uint8Array<ArrayBuffer>, options: ReplaceOptions = {}): Promise<ReplaceResult> {
+    return this.#inTurn(() => this.#replace(batch, options))
   }
 
   durable(): ReadonlyMap<number, number> {
@@ -199,28 +210,12 @@ export class SegmentEngine implements SegmentStore {
     return this.#query(request.filter, request.range, signal, (context) => runAggregate(context, request))
   }
 
-  async get(id: string): Promise<Hit | undefined> {
+  async get(text: string): Promise<Hit | undefined> {
     this.#refuseIfClosed()
     return this.#guard(async () => {
-      const segments = this.#segments().reverse()
-      if (/^k[\w-]{22}$/.test(id)) {
-        const hash = Buffer.from(id.slice(1), 'base64url')
-        for (const segment of segments) {
-          const address = segment.findKey(hash)
-          if (address === undefined) continue
-          return readHits(segment, Math.floor(address / BLOCK_ROWS), [address % BLOCK_ROWS])[0]
-        }
-        return undefined
-      }
-      const found = /^(\d{1,10})-(\d{1,16})$/.exec(id)
-      if (!found || `${Number(found[1])}-${Number(found[2])}` !== id) return undefined
-      const [partition, offset] = [Number(found[1]), Number(found[2])]
-      for (const segment of segments) {
-        const place = findPosition(segment, partition, offset)
-        // A keyed event goes by its key: at its position nobody has ever seen it.
-        if (place && !segment.keyOf(place.block, place.row)) return readHits(segment, place.block, [place.row])[0]
-      }
-      return undefined
+      const id = readId(text)
+      const place = id && this.#newest(id)
+      return place && readHits(place.segment, place.block, [place.row])[0]
     })
   }
 
@@ -235,7 +230,11 @@ export class SegmentEngine implements SegmentStore {
     const { maxPerSecond } = options
     const tail = new Tail(
       compileFilter(filter),
-      () => this.#segments(),
+      {
+        segments: () => this.#segments().filter((segment) => !isReplacement(segment)),
+        hidden: (sequence) => this.#hidden.of(sequence),
+        newest: (segment, block, row) => this.#newest(rowId(segment, block, row)),
+      },
       this.#coverage.ends(),
       { resume, maxPerSecond },
       this.#now,
@@ -247,7 +246,7 @@ export class SegmentEngine implements SegmentStore {
     const segments = this.#segments()
     const headEvents = segments.reduce((sum, s) => sum + (s instanceof Head ? s.rows : 0), 0)
     return {
-      events: segments.reduce((sum, segment) => sum + segment.rows, 0),
+      events: segments.reduce((sum, segment) => sum + this.#visibleRows(segment), 0),
       bytes: segments.reduce(
         (sum, s) => sum + (s instanceof Sealed ? s.fileBytes : s instanceof Head ? s.heldBytes : 0),
         0,
@@ -263,9 +262,14 @@ export class SegmentEngine implements SegmentStore {
     await Promise.all(this.#sealing.map(({ done }) => done))
   }
 
-  async retire(beforeMs: number): Promise<{ segments: number; events: number }> {
+  retire(beforeMs: number): Promise<{ segments: number; events: number }> {
+    return this.#inTurn(() => this.#retire(beforeMs))
+  }
+
+  async #retire(beforeMs: number): Promise<{ segments: number; events: number }> {
     this.#refuseIfUnable()
-    const old = this.#sealed.filter((segment) => segment.maxTime < beforeMs)
+    const expired = this.#sealed.filter((segment) => segment.maxTime < beforeMs)
+    const old = deletable(this.#sealed, expired, this.#hidden.bornBy())
     if (old.length === 0) return { segments: 0, events: 0 }
     const covers = old.flatMap(({ summary }) => summary.covers)
     this.#retired = await writeRetired(
@@ -275,13 +279,14 @@ export class SegmentEngine implements SegmentStore {
       old.map(({ sequence }) => sequence),
     )
     this.#options.crash?.('retire-intent')
+    const events = old.reduce((sum, segment) => sum + this.#visibleRows(segment), 0)
     this.#sealed = this.#sealed.filter((segment) => !old.includes(segment))
+    for (const { sequence } of old) this.#hidden.forget(sequence)
     for (const segment of old) {
       if (segment.pins > 0) this.#doomed.add(segment)
       else this.#unlink(segment)
     }
     this.#options.crash?.('retire-unlinked')
-    const events = old.reduce((sum, { rows }) => sum + rows, 0)
     this.#counters.add('store_retired_events_total', events)
     return { segments: old.length, events }
   }
@@ -289,6 +294,7 @@ export class SegmentEngine implements SegmentStore {
   async close(): Promise<void> {
     if (this.#closed) return
     try {
+      await this.#turn
       if (!this.#broken) await this.flush()
     } finally {
       this.#stop()
@@ -299,6 +305,89 @@ export class SegmentEngine implements SegmentStore {
   abandon(): void {
     this.#broken = new Error('abandoned')
     this.#stop()
+  }
+
+  async #replace(batch: Uint8Array<ArrayBuffer>, options: ReplaceOptions): Promise<ReplaceResult> {
+    const when = options.when && compileFilter(options.when)
+    for (;;) {
+      this.#refuseIfUnable()
+      const segments = this.#segments()
+      const ask = { ...options, when, segments, hidden: this.#hidden, check: () => this.#refuseIfUnable() }
+      const plan = await this.#pinned(segments, () => this.#guard(() => planReplacement(batch, ask)))
+      // What is in memory goes to disk first: the newer version must not be durable before the first one.
+      if (plan.touches.some((sequence) => !this.#sealed.some((segment) => segment.sequence === sequence))) {
+        await this.flush()
+        continue
+      }
+      if (plan.ids.length > 0) await this.#writeReplacement(batch, plan)
+      this.#counters.add('store_replaced_events_total', plan.ids.length)
+      const { unknown, skipped, unchanged, ids, moved } = plan
+      return { replaced: ids.length, unknown, skipped, unchanged, ids, moved }
+    }
+  }
+
+  async #writeReplacement(
+    batch: Uint8Array<ArrayBuffer>,
+    plan: Awaited<ReturnType<typeof planReplacement>>,
+  ): Promise<void> {
+    const heads = () => this.#newHead(new Set())
+    const write = async (head: Head, supersedes: readonly Supersede[]) => {
+      const facts = { covers: [], base: this.#coverage.base(), replaces: [], replacement: true as const, supersedes }
+      try {
+        const { path } = await writeSegment(this.#dir, head, facts, this.#options.crash)
+        const { summary, fileBytes } = readSummary(path)
+        const segment = new Sealed(path, summary, fileBytes, this.#cache, this.#files)
+        if (this.#broken) throw this.#broken
+        // In one step for whoever looks: the old versions go, the newer ones come.
+        this.#sealed = [...this.#sealed, segment]
+        this.#hidden.add(supersedes)
+      } catch (error) {
+        this.#counters.add('store_seal_failures_total')
+        this.#discard(head.sequence)
+        throw error
+      }
+    }
+    await writeReplacement(batch, plan, { heads, write })
+  }
+
+  /** A replacement that failed must not come into force at the next start, when other ones may stand beside it. */
+  #discard(sequence: number): void {
+    if (this.#broken) return // as good as crashed: the next start decides
+    const path = join(this.#dir, segmentName(sequence))
+    try {
+      rmSync(path, { force: true })
+      rmSync(path.replace(/\.seg$/, TEMPORARY_SUFFIX), { force: true })
+    } catch (error) {
+      this.#broken = error
+    }
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(run)
+    this.#turn = turn.catch(() => {}) // whoever asked for the turn is told
+    return turn
+  }
+
+  #visibleRows(segment: SegmentView): number {
+    return segment.rows - this.#hidden.count(segment.sequence)
+  }
+
+  /** The newest version of an event: of all rows with its id the one that is not hidden. */
+  #newest(id: RowId): RowPlace | undefined {
+    for (const segment of this.#segments().reverse()) {
+      const place = findRow(segment, id)
+      if (place && !hasBit(this.#hidden.of(segment.sequence), place.block * BLOCK_ROWS + place.row)) return place
+    }
+    return undefined
+  }
+
+  /** Segments with newer versions of the event, which comes from the bus again. */
+  #newerVersions(cursor: BatchCursor): number[] {
+    const { partition, offset, keyAt, bytes } = cursor
+    const key = keyAt < 0 ? undefined : bytes.subarray(keyAt, keyAt + 16)
+    return this.#sealed
+      .filter((segment) => isReplacement(segment) && findRow(segment, { partition, offset, key }))
+      .map(({ sequence }) => sequence)
   }
 
   readonly #doomed = new Set<Sealed>()
@@ -336,6 +425,7 @@ export class SegmentEngine implements SegmentStore {
     for (const { head } of this.#sealing) if (head.keys.find(source, at) >= 0) return true
     for (let i = this.#sealed.length - 1; i >= 0; i--) {
       const segment = this.#sealed[i] as Sealed
+      if (isReplacement(segment)) continue // whether the event itself is here is asked
       if (segment.mayHaveKey(source, at) && segment.findKey(source.subarray(at, at + 16)) !== undefined) return true
     }
     return false
@@ -360,7 +450,8 @@ export class SegmentEngine implements SegmentStore {
   }
 
   async #seal(head: Head, covers: readonly (readonly [number, number, number])[]): Promise<void> {
-    const facts = { covers, base: this.#coverage.base(), replaces: [] }
+    const supersedes = this.#hidden.bornIn(head.sequence)
+    const facts = { covers, base: this.#coverage.base(), replaces: [], supersedes }
     const retryMs = this.#options.sealRetryMs ?? 1000
     for (let wait = retryMs; ; wait = Math.min(wait * 2, 30_000)) {
       try {
@@ -371,6 +462,7 @@ export class SegmentEngine implements SegmentStore {
         // In one step for whoever looks: the head goes, the file comes.
         this.#sealing = this.#sealing.filter((sealing) => sealing.head !== head)
         this.#sealed = [...this.#sealed, segment]
+        this.#hidden.sealed(head.sequence)
         this.#counters.add('store_segments_sealed_total')
         this.#announce(this.#coverage.sealed(covers))
         return
@@ -396,7 +488,7 @@ export class SegmentEngine implements SegmentStore {
     signal?.throwIfAborted()
     const node = compileFilter(filter)
     const budget = queryBudget(this.#now() + (this.#options.queryBudgetMs ?? 120_000), this.#now, signal)
-    const snapshots = this.#segments().map(snapshotOf)
+    const snapshots = this.#segments().map((segment) => snapshotOf(segment, this.#hidden.of(segment.sequence)))
     const stats = { segments: 0, pruned: 0, rows: 0 }
     const context = { node, range, snapshots, budget, cache: this.#cache, now: this.#now, stats }
     return this.#pinned(
@@ -462,6 +554,12 @@ export class SegmentEngine implements SegmentStore {
     renameSync(segment.path, quarantinePath(segment.path))
     for (const [partition, from, to] of segment.summary.covers) this.#coverage.addLost(partition, from, to)
     this.#count(error)
+    try {
+      this.#hidden.rebuild(this.#sealed)
+    } catch (next) {
+      if (!isPipelineError(next, 'SEGMENT_CORRUPT')) throw next
+      this.#quarantine(next)
+    }
   }
 
   #count(error: PipelineError<'SEGMENT_CORRUPT'>): void {
@@ -484,22 +582,11 @@ export class SegmentEngine implements SegmentStore {
   }
 }
 
-function findPosition(
-  segment: SegmentView,
-  partition: number,
-  offset: number,
-): { block: number; row: number } | undefined {
-  const range = segment.positions.get(partition)
-  if (!range || offset < range.min || offset > range.max) return undefined
-  for (let block = 0; block < segment.blockCount; block++) {
-    const bounds = segment.numberBounds(OFFSETS, block)
-    if (bounds && (offset < bounds.min || offset > bounds.max)) continue
-    const offsets = segment.offsets(block)
-    const partitions = segment.partitions(block)
-    const { rows } = segment.block(block)
-    for (let row = 0; row < rows; row++) {
-      if (offsets[row] === offset && partitions[row] === partition) return { block, row }
-    }
-  }
-  return undefined
+const isReplacement = (segment: SegmentView) => segment instanceof Sealed && segment.summary.replacement === true
+
+function readId(text: string): RowId | undefined {
+  if (/^k[\w-]{22}$/.test(text)) return { key: Buffer.from(text.slice(1), 'base64url') }
+  const found = /^(\d{1,10})-(\d{1,16})$/.exec(text)
+  if (!found || `${Number(found[1])}-${Number(found[2])}` !== text) return undefined
+  return { partition: Number(found[1]), offset: Number(found[2]) }
 }

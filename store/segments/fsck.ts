@@ -3,7 +3,9 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe } from '../../core/errors.ts'
-import { Coverage, type LostRange } from './coverage.ts'
+import type { LostRange } from '../../core/store.ts'
+import { Coverage } from './coverage.ts'
+import { Hidden } from './hidden.ts'
 import { Lru } from './lru.ts'
 import { readRetired } from './retired.ts'
 import { FileCache, readSummary, Sealed } from './sealed.ts'
@@ -13,6 +15,8 @@ export interface FsckReport {
   readonly ok: boolean
   readonly segments: number
   readonly events: number
+  /** Rows of older versions, which `events` does not count. */
+  readonly replaced: number
   readonly bytes: number
   /** One line a damaged file. */
   readonly problems: readonly string[]
@@ -29,7 +33,9 @@ export function fsckSegments(dir: string): FsckReport {
   const files = new FileCache()
   const coverage = new Coverage()
   const problems: string[] = []
-  let [segments, events, bytes] = [0, 0, 0]
+  const sound: Sealed[] = []
+  const hidden = new Hidden()
+  let bytes = 0
   const names = readdirSync(dir).sort()
   try {
     for (const [partition, runs] of readRetired(dir).runs) {
@@ -39,9 +45,9 @@ export function fsckSegments(dir: string): FsckReport {
       const path = join(dir, name)
       try {
         const { summary, fileBytes } = readSummary(path)
-        new Sealed(path, summary, fileBytes, new Lru(16 * 1024 * 1024), files).verify()
-        segments++
-        events += summary.rows
+        const segment = new Sealed(path, summary, fileBytes, new Lru(16 * 1024 * 1024), files)
+        segment.verify()
+        sound.push(segment)
         bytes += fileBytes
         for (const [partition, from, to] of summary.covers) coverage.addDurable(partition, from, to)
         for (const [partition, base] of summary.base) coverage.setBase(partition, base)
@@ -49,16 +55,19 @@ export function fsckSegments(dir: string): FsckReport {
         problems.push(describe(error))
       }
     }
+    hidden.rebuild(sound)
   } finally {
     files.close()
   }
   const quarantined = names.filter((name) => name.endsWith(QUARANTINE_SUFFIX))
   const leftovers = names.filter((name) => name.endsWith('.tmp'))
   const lost = coverage.lost()
+  const replaced = sound.reduce((sum, { sequence }) => sum + hidden.count(sequence), 0)
   return {
     ok: problems.length === 0 && lost.length === 0,
-    segments,
-    events,
+    segments: sound.length,
+    events: sound.reduce((sum, { rows }) => sum + rows, 0) - replaced,
+    replaced,
     bytes,
     problems,
     quarantined,

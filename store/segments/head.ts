@@ -85,6 +85,11 @@ export class Head implements SegmentView {
     )
   }
 
+  /** Where the next row will be. */
+  get nextAddress(): number {
+    return this.#closed * BLOCK_ROWS + (this.#blocks[this.#closed]?.rows ?? 0)
+  }
+
   /** Bytes held, about: packed blocks, the open block, dictionaries. */
   get heldBytes(): number {
     let bytes = this.#packedBytes + this.#openBytes * 2 + this.shapes.heldBytes + this.keys.heldBytes

@@ -35,10 +35,13 @@ export function openSegments(dir: string, retired: Retired, cache: Lru, files: F
     }
     try {
       const { summary, fileBytes } = readSummary(path)
-      found.push(new Sealed(path, summary, fileBytes, cache, files))
+      const segment = new Sealed(path, summary, fileBytes, cache, files)
+      segment.supersedes() // what it hides has to be known before the first answer
+      found.push(segment)
     } catch (error) {
       if (!isPipelineError(error, 'SEGMENT_CORRUPT')) throw error
       corrupt.push(error)
+      files.forget(path)
       renameSync(path, quarantinePath(path))
     }
   }

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { TimeRange } from '../../core/query.ts'
 import { type Budget, SegmentFilter } from './evaluate.ts'
 import type { Node } from './filter.ts'
+import { type Bits, clearHidden } from './hidden.ts'
 import type { Lru } from './lru.ts'
 import type { SegmentView } from './view.ts'
 
@@ -14,15 +15,18 @@ export interface Snapshot {
   readonly blockCount: number
   /** Rows of its last block. */
   readonly lastRows: number
+  /** Rows whose events have newer versions. */
+  readonly hidden: Bits | undefined
 }
 
-export function snapshotOf(segment: SegmentView): Snapshot {
+export function snapshotOf(segment: SegmentView, hidden: Bits | undefined): Snapshot {
   const { rows, blockCount } = segment
   return {
     segment,
     rows,
     blockCount,
     lastRows: blockCount > 0 && segment.key.startsWith('h') ? segment.block(blockCount - 1).rows : -1,
+    hidden,
   }
 }
 
@@ -85,8 +89,8 @@ export function selectRows(
   filter: SegmentFilter,
   block: number,
   wanted?: (timestampMs: number, row: number) => boolean,
-): { rows: Uint8Array; n: number; whole: boolean } | undefined {
-  const { range, node } = context
+): { rows: Uint8Array; n: number } | undefined {
+  const { range } = context
   const info = snapshot.segment.block(block)
   if (!(info.maxTime >= range.since && info.minTime < range.until)) return undefined
   const n = rowsOf(snapshot, block)
@@ -99,9 +103,10 @@ export function selectRows(
       if (!(time >= range.since && time < range.until) || (wanted && !wanted(time, i))) rows[i] = 0
     }
   }
+  if (snapshot.hidden) clearHidden(snapshot.hidden, block, rows)
   context.stats.rows += n
   filter.refine(block, rows, n)
-  return { rows, n, whole: inside && !wanted && node.kind === 'all' }
+  return { rows, n }
 }
 
 /** Segments whose time overlaps the range, with their filter and the blocks worth reading. */

@@ -5,6 +5,7 @@ import { crc32 } from 'node:zlib'
 import { PipelineError } from '../../core/errors.ts'
 import { asUint32, type Encoding, type Ids, unpack } from './block-codec.ts'
 import type { Dictionary } from './dictionary.ts'
+import type { Supersede } from './hidden.ts'
 import { bloomHas, searchKeys } from './key-index.ts'
 import type { Lru } from './lru.ts'
 import { decodeSummary, type SectionRef, type SegmentSummary } from './segment-format.ts'
@@ -259,6 +260,12 @@ export class Sealed implements SegmentView {
     return bloomHas(this.#bloom, source, at)
   }
 
+  /** Rows that it says newer versions hide, here or in other segments. @throws SEGMENT_CORRUPT */
+  supersedes(): Supersede[] {
+    const refs = this.summary.supersedes ?? []
+    return refs.map((ref) => ({ in: ref.in, by: ref.by, rows: this.#section(ref.rows) }))
+  }
+
   /** Reads and checks every section and block. @throws SEGMENT_CORRUPT */
   verify(): void {
     const { summary } = this
@@ -269,6 +276,7 @@ export class Sealed implements SegmentView {
       })
     }
     this.#section(summary.shapes)
+    this.supersedes()
     if (summary.keys) {
       for (const ref of [summary.keys.hashes, summary.keys.addresses, summary.keys.bloom]) this.#section(ref)
     }

@@ -26,6 +26,14 @@ export interface SectionRef {
   readonly crc: number
 }
 
+/** Rows of segment `in` that are void while segment `by`, which holds newer versions of their events, is there. */
+export interface SupersedeRef {
+  readonly in: number
+  readonly by: number
+  /** A bit a row address. */
+  readonly rows: SectionRef
+}
+
 /** What open() reads of each segment: everything needed to skip it. */
 export interface SegmentSummary {
   readonly version: number
@@ -42,6 +50,10 @@ export interface SegmentSummary {
   readonly base: readonly (readonly [number, number])[]
   /** Sequences of the segments that this one was merged from; they are void once this one is there. */
   readonly replaces: readonly number[]
+  /** Its rows are newer versions of events whose first versions are in other segments; then `covers` is empty. */
+  readonly replacement?: true
+  /** Rows that newer versions hide. */
+  readonly supersedes?: readonly SupersedeRef[]
   readonly directory: SectionRef
   readonly shapes: SectionRef & { readonly count: number }
   readonly filter?: FilterShape & { readonly offset: number }

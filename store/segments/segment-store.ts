@@ -3,13 +3,22 @@
 import { Worker } from 'node:worker_threads'
 import type { Counters } from '../../core/counters.ts'
 import type { Filter } from '../../core/query.ts'
-import type { AggregateRequest, AggregateResult, Hit, SearchPage, SearchRequest, TailBatch } from '../../core/store.ts'
-import type { LostRange } from './coverage.ts'
-import { type EngineOptions, type SegmentAppendResult, SegmentEngine, type SegmentStore } from './engine.ts'
+import type {
+  AggregateRequest,
+  AggregateResult,
+  AppendResult,
+  Hit,
+  LostRange,
+  ReplaceOptions,
+  ReplaceResult,
+  SearchPage,
+  SearchRequest,
+  TailBatch,
+} from '../../core/store.ts'
+import { type EngineOptions, SegmentEngine, type SegmentStore } from './engine.ts'
 import { type Answer, type Method, type State, unpackError } from './worker-messages.ts'
 
-export type { LostRange } from './coverage.ts'
-export type { SegmentAppendResult, SegmentStore } from './engine.ts'
+export type { SegmentStore } from './engine.ts'
 
 export interface SegmentStoreOptions extends EngineOptions {
   /** No thread: appends, seals and queries run on the caller's. For tests. */
@@ -55,10 +64,14 @@ class StoreProxy implements SegmentStore {
     worker.on('exit', () => this.#end(new Error('the thread of the event store has ended')))
   }
 
-  append(batch: Uint8Array<ArrayBuffer>, partition: number, next: number): Promise<SegmentAppendResult> {
-    // A view into shared or larger memory cannot be given away whole: it is copied first.
-    const own = batch.byteLength === batch.buffer.byteLength ? batch : new Uint8Array(batch)
+  append(batch: Uint8Array<ArrayBuffer>, partition: number, next: number): Promise<AppendResult> {
+    const own = ownBytes(batch)
     return this.#ask('append', [own, partition, next], undefined, [own.buffer])
+  }
+
+  replace(batch: Uint8Array<ArrayBuffer>, options: ReplaceOptions = {}): Promise<ReplaceResult> {
+    const own = ownBytes(batch)
+    return this.#ask('replace', [own, options], undefined, [own.buffer])
   }
 
   durable(): ReadonlyMap<number, number> {
@@ -183,4 +196,9 @@ class StoreProxy implements SegmentStore {
     for (const { reject } of this.#waiting.values()) reject(error)
     this.#waiting.clear()
   }
+}
+
+/** A view into shared or larger memory cannot be given away whole: it is copied first. */
+function ownBytes(batch: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return batch.byteLength === batch.buffer.byteLength ? batch : new Uint8Array(batch)
 }

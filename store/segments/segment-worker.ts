@@ -3,7 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Counters } from '../../core/counters.ts'
 import type { Filter } from '../../core/query.ts'
-import type { AggregateRequest, SearchRequest, TailBatch } from '../../core/store.ts'
+import type { AggregateRequest, ReplaceOptions, SearchRequest, TailBatch } from '../../core/store.ts'
 import { type EngineOptions, SegmentEngine } from './engine.ts'
 import { type Answer, packError, type Request, type State } from './worker-messages.ts'
 
@@ -25,6 +25,8 @@ async function handle(request: Request, signal: AbortSignal): Promise<unknown> {
   switch (request.method) {
     case 'append':
       return engine.append(args[0] as Uint8Array<ArrayBuffer>, args[1] as number, args[2] as number)
+    case 'replace':
+      return engine.replace(args[0] as Uint8Array<ArrayBuffer>, args[1] as ReplaceOptions)
     case 'search':
       return engine.search(args[0] as SearchRequest, signal)
     case 'aggregate':

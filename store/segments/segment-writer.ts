@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { bytesOf, type Packed, pack } from './block-codec.ts'
 import type { Head } from './head.ts'
+import type { Supersede } from './hidden.ts'
 import { buildBloom, sortKeys } from './key-index.ts'
 import {
   encodeTrailer,
@@ -14,6 +15,7 @@ import {
   HEADER_BYTES,
   type SectionRef,
   type SegmentSummary,
+  type SupersedeRef,
   segmentName,
   TEMPORARY_SUFFIX,
 } from './segment-format.ts'
@@ -24,6 +26,8 @@ export interface SealFacts {
   readonly covers: readonly (readonly [number, number, number])[]
   readonly base: readonly (readonly [number, number])[]
   readonly replaces: readonly number[]
+  readonly replacement?: true
+  readonly supersedes?: readonly Supersede[]
 }
 
 /** Test seam: called at each named point of the seal; may throw as a crash would. */
@@ -80,6 +84,9 @@ export async function writeSegment(
     await setImmediate()
     const keys = await writeKeys(head, section)
     const directory = await section(pack(encodeDirectory(head, offsets, dictionaries)))
+    const { supersedes: hides = [], ...account } = facts
+    const supersedes: SupersedeRef[] = []
+    for (const { rows, ...which } of hides) supersedes.push({ ...which, rows: await section(pack(Buffer.from(rows))) })
     const summary: SegmentSummary = {
       version: FORMAT_VERSION,
       sequence: head.sequence,
@@ -87,7 +94,8 @@ export async function writeSegment(
       blocks: head.blockCount,
       minTime: head.minTime,
       maxTime: head.maxTime,
-      ...facts,
+      ...account,
+      ...(supersedes.length > 0 && { supersedes }),
       positions: [...head.positions].map(([partition, { min, max }]) => [partition, min, max] as const),
       directory,
       shapes,

@@ -1,19 +1,26 @@
 // A tail reads the store behind the appends: it keeps no queue of its own, so a slow reader costs no memory. It lags, and
 // when it lags too far what it jumps over is counted, not read.
 
-import type { TailBatch } from '../../core/store.ts'
+import type { Hit, TailBatch } from '../../core/store.ts'
 import { type Budget, SegmentFilter } from './evaluate.ts'
 import type { Node } from './filter.ts'
+import { type Bits, hasBit } from './hidden.ts'
 import { readHits } from './hits.ts'
+import type { RowPlace } from './locate.ts'
 import { Turns } from './plan.ts'
-import type { SegmentView } from './view.ts'
+import { BLOCK_ROWS, type SegmentView } from './view.ts'
 
 const PAGE_HITS = 500
 /** Rows a live tail may lag before it jumps. A resume reads everything: that is what it is for. */
 const MAX_LAG_ROWS = 200_000
 
-/** Segments in arrival order, the head last. */
-export type ArrivalOrder = () => readonly SegmentView[]
+/** What a tail sees of the store: first versions in the order they came, and where the newest version of one is. */
+export interface TailSource {
+  /** Without those that hold newer versions; in arrival order, the head last. */
+  segments(): readonly SegmentView[]
+  hidden(sequence: number): Bits | undefined
+  newest(segment: SegmentView, block: number, row: number): RowPlace | undefined
+}
 
 export interface TailOptions {
   readonly resume?: ReadonlyMap<number, number>
@@ -22,7 +29,7 @@ export interface TailOptions {
 
 export class Tail {
   readonly #node: Node
-  readonly #segments: ArrivalOrder
+  readonly #source: TailSource
   readonly #maxPerSecond: number
   readonly #now: () => number
   readonly #resume: Map<number, number>
@@ -37,13 +44,13 @@ export class Tail {
 
   constructor(
     node: Node,
-    segments: ArrivalOrder,
+    source: TailSource,
     ends: ReadonlyMap<number, number>,
     options: TailOptions,
     now: () => number,
   ) {
     this.#node = node
-    this.#segments = segments
+    this.#source = source
     this.#now = now
     this.#maxPerSecond = options.maxPerSecond ?? Number.POSITIVE_INFINITY
     this.#allowance = this.#maxPerSecond
@@ -51,7 +58,7 @@ export class Tail {
     this.#catchingUp = options.resume !== undefined
     this.#floor = new Map(options.resume ?? ends)
     this.#resume = new Map(this.#floor)
-    const head = segments().at(-1)
+    const head = source.segments().at(-1)
     this.#sequence = options.resume ? -1 : (head?.sequence ?? 0)
     this.#row = options.resume ? 0 : (head?.rows ?? 0)
   }
@@ -63,7 +70,7 @@ export class Tail {
     this.#refill()
     const turns = new Turns(budget)
     const jump = !this.#catchingUp && this.#lag() > MAX_LAG_ROWS
-    for (const segment of this.#segments()) {
+    for (const segment of this.#source.segments()) {
       if (segment.sequence < this.#sequence) continue
       if (segment.sequence > this.#sequence) {
         this.#sequence = segment.sequence
@@ -81,10 +88,11 @@ export class Tail {
         first += rows
         if (from >= rows) continue
         await turns.take()
-        const matched = this.#match(segment, filter, block, Math.max(0, from), rows)
+        const newer = new Map<number, RowPlace>()
+        const matched = this.#match(segment, filter, block, Math.max(0, from), rows, newer, budget)
         const room = jump ? 0 : Math.min(PAGE_HITS - hits.length, matched.length)
         const take = Math.min(room, Math.floor(this.#allowance))
-        if (take > 0) hits.push(...readHits(segment, block, matched.slice(0, take)))
+        if (take > 0) hits.push(...readNewest(segment, block, matched.slice(0, take), newer))
         this.#allowance -= take
         const capped = jump || take < room
         if (!capped && matched.length > room) {
@@ -105,7 +113,7 @@ export class Tail {
 
   #lag(): number {
     let rows = 0
-    for (const segment of this.#segments()) {
+    for (const segment of this.#source.segments()) {
       if (segment.sequence > this.#sequence) rows += segment.rows
       else if (segment.sequence === this.#sequence) rows += segment.rows - this.#row
     }
@@ -119,14 +127,33 @@ export class Tail {
     return true
   }
 
-  #match(segment: SegmentView, filter: SegmentFilter, block: number, from: number, n: number): number[] {
+  /** @param newer gets the rows of the block that were replaced, and by what */
+  #match(
+    segment: SegmentView,
+    filter: SegmentFilter,
+    block: number,
+    from: number,
+    n: number,
+    newer: Map<number, RowPlace>,
+    budget: Budget,
+  ): number[] {
     const rows = new Uint8Array(n)
     const partitions = segment.partitions(block)
     const offsets = segment.offsets(block)
     for (let i = from; i < n; i++) {
       if ((offsets[i] as number) >= (this.#floor.get(partitions[i] as number) ?? 0)) rows[i] = 1
     }
+    const hidden = this.#source.hidden(segment.sequence)
+    if (hidden) {
+      for (let i = from; i < n; i++) {
+        if (rows[i] !== 1 || !hasBit(hidden, block * BLOCK_ROWS + i)) continue
+        rows[i] = 0
+        const place = this.#source.newest(segment, block, i)
+        if (place) newer.set(i, place)
+      }
+    }
     if (rows.includes(1)) filter.refine(block, rows, n)
+    for (const [i, place] of newer) if (matchesAt(this.#node, place, budget)) rows[i] = 1
     const matched: number[] = []
     for (let i = from; i < n; i++) if (rows[i] === 1) matched.push(i)
     return matched
@@ -149,6 +176,24 @@ export class Tail {
     this.#allowance = Number.isFinite(this.#maxPerSecond) ? Math.min(this.#maxPerSecond, grown) : this.#maxPerSecond
     this.#allowanceAt = now
   }
+}
+
+function matchesAt(node: Node, { segment, block, row }: RowPlace, budget: Budget): boolean {
+  const rows = new Uint8Array(row + 1)
+  rows[row] = 1
+  new SegmentFilter(node, segment, budget).refine(block, rows, rows.length)
+  return rows[row] === 1
+}
+
+/** Hits in the order of `rows`, each from where its newest version is. */
+function readNewest(segment: SegmentView, block: number, rows: readonly number[], newer: Map<number, RowPlace>): Hit[] {
+  if (newer.size === 0) return readHits(segment, block, rows)
+  const own = rows.filter((row) => !newer.has(row))
+  const hits = new Map(readHits(segment, block, own).map((hit, i) => [own[i] as number, hit]))
+  return rows.flatMap((row) => {
+    const place = newer.get(row)
+    return place ? readHits(place.segment, place.block, [place.row]) : (hits.get(row) ?? [])
+  })
 }
 
 /** `partition-offset` of the next event, comma-separated. */

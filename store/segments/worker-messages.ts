@@ -2,10 +2,11 @@
 
 import type { Labels } from '../../core/counters.ts'
 import { type ErrorCode, PipelineError } from '../../core/errors.ts'
-import type { LostRange } from './coverage.ts'
+import type { LostRange } from '../../core/store.ts'
 
 export type Method =
   | 'append'
+  | 'replace'
   | 'search'
   | 'aggregate'
   | 'get'
