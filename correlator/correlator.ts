@@ -8,8 +8,11 @@ import type { Alert, AlertChange, Correlator, RuleMatch } from '../core/detect.t
 import { PipelineError } from '../core/errors.ts'
 import { Correlation, type CorrelationSnapshot, type Derived, type LeftOut } from './windows/correlation.ts'
 import { digestOf, shortHash } from './windows/episode.ts'
-import { Interner } from './windows/intern.ts'
+import { GroupKeys } from './windows/group-key.ts'
+import { EntitySlots, Reasons } from './windows/intern.ts'
+import { MatchPacker, MatchUnpacker, type PackedMatches } from './windows/packed-matches.ts'
 import { type CorrelationSpec, judgingOf, type RuleInfo } from './windows/spec.ts'
+import type { StoredMatch } from './windows/stored-match.ts'
 
 /** Folds the alerts of a rule about single events into one per group, while they are no further apart. */
 export interface Grouping {
@@ -45,10 +48,20 @@ export interface WindowCorrelator extends Correlator {
 }
 
 interface Snapshot {
-  readonly format: 2
+  readonly format: 3
   readonly watermark: number | null
+  readonly matches: PackedMatches
   readonly correlations: readonly CorrelationSnapshot[]
   readonly recent: readonly string[]
+}
+
+/** A rule that matches: what is to be done with its matches. */
+interface Known {
+  readonly rule: RuleInfo
+  /** Each match is an alert. */
+  readonly single: boolean
+  readonly users: readonly { readonly correlation: Correlation; readonly index: number }[]
+  readonly reasons: Reasons
 }
 
 const RECENT = 65_536 // alerts about single events that are not told twice; a repeat beyond that has the same id anyway
@@ -73,6 +86,13 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
       else usedBy.set(id, [{ user: spec.id, index }])
     })
 
+  const keysByFields = new Map<string, GroupKeys>()
+  const keysOf = (fields: readonly string[]): GroupKeys => {
+    const text = JSON.stringify(fields)
+    const known = keysByFields.get(text) ?? new GroupKeys(fields)
+    keysByFields.set(text, known)
+    return known
+  }
   const correlations = new Map<string, Correlation>()
   for (const spec of ordered) {
     const grouped = spec.id.startsWith(GROUPED)
@@ -83,6 +103,8 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
         maxKeys: options.maxKeysPerRule ?? 100_000,
         maxMatchesPerGroup: options.maxMatchesPerGroup ?? 10_000,
         points: usedBy.has(spec.id),
+        above: spec.rules.some(({ id }) => correlations.has(id)),
+        keysOf,
         holdMs: holdOf(spec, correlations),
         kind: grouped ? 'event' : 'correlation',
         ruleId,
@@ -98,26 +120,40 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     )
 
   let watermark = Number.NEGATIVE_INFINITY
-  const interner = new Interner()
+  const entitySlots = new EntitySlots()
+  const knownRules = new Map<string, Known>()
   const recent = new Set<string>()
   const cold: string[] = []
   const saved = options.restore as Snapshot | undefined
   // Another format is another version of us: start empty, and say so by `cold`.
-  restore(saved?.format === 2 || saved === undefined ? saved : { ...saved, correlations: [] })
+  restore(saved?.format === 3 || saved === undefined ? saved : { ...saved, correlations: [] })
 
   function restore(saved: Snapshot | undefined): void {
     if (saved) watermark = saved.watermark ?? Number.NEGATIVE_INFINITY
     for (const id of saved?.recent ?? []) recent.add(id)
-    const byId = new Map(saved?.correlations.map((one) => [one.id, one]))
-    for (const [id, correlation] of correlations) {
-      const found = byId.get(id)
-      const horizon = watermark - allowedLatenessMs - correlation.holdMs
-      if (found?.version === correlation.spec.version) correlation.restore(found, horizon)
-      else {
-        if (saved) cold.push(id)
-        correlation.restore({ id, version: correlation.spec.version, table: [], groups: [] }, horizon)
+    for (const correlation of correlations.values())
+      correlation.startAt(watermark - allowedLatenessMs - correlation.holdMs)
+    const warm = new Set<string>()
+    if (saved && saved.correlations.length > 0) {
+      const unpacker = new MatchUnpacker(saved.matches)
+      for (const one of saved.correlations) {
+        const correlation = correlations.get(one.id)
+        if (correlation?.spec.version === one.version) {
+          correlation.restore(one, unpacker)
+          warm.add(one.id)
+        } else for (const { matches } of one.groups) unpacker.skip(matches)
       }
     }
+    if (saved) for (const id of correlations.keys()) if (!warm.has(id)) cold.push(id)
+  }
+
+  function known(ruleId: string): Known | undefined {
+    const rule = rulesById.get(ruleId)
+    if (!rule) return undefined
+    const single = rule.alerts !== false && !options.grouping?.has(rule.id)
+    const found = { rule, single, users: users.get(ruleId) ?? [], reasons: new Reasons() }
+    knownRules.set(ruleId, found)
+    return found
   }
 
   function single(rule: RuleInfo, match: RuleMatch, changes: AlertChange[]): void {
@@ -152,16 +188,18 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     push(matches, to) {
       const changes: AlertChange[] = []
       for (const match of matches) {
-        const rule = rulesById.get(match.ruleId)
-        if (!rule || !Number.isFinite(match.timestamp)) {
-          counters?.add('correlate_unusable_matches_total', 1, { reason: rule ? 'no_time' : 'unknown_rule' })
+        const found = knownRules.get(match.ruleId) ?? known(match.ruleId)
+        if (!found || !Number.isFinite(match.timestamp)) {
+          counters?.add('correlate_unusable_matches_total', 1, { reason: found ? 'no_time' : 'unknown_rule' })
           continue
         }
-        if (rule.alerts !== false && !options.grouping?.has(rule.id)) single(rule, match, changes)
-        const interested = users.get(match.ruleId)
-        if (!interested) continue
-        const kept = { ...match, why: interner.intern(match.why), entities: interner.intern(match.entities) }
-        for (const { correlation, index } of interested) correlation.insert(kept, index)
+        if (found.single) single(found.rule, match, changes)
+        const interested = found.users
+        if (interested.length === 0) continue
+        const why = found.reasons.listOf(match.why)
+        const entities = entitySlots.intern(match.entities)
+        let plain: StoredMatch | undefined
+        for (const { correlation, index } of interested) plain = correlation.insert(match, index, why, entities, plain)
       }
       if (to > watermark) watermark = to
       advance(watermark - allowedLatenessMs, changes)
@@ -176,10 +214,12 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     },
 
     snapshot(): Snapshot {
+      const packer = new MatchPacker()
       return {
-        format: 2,
+        format: 3,
         watermark: Number.isFinite(watermark) ? watermark : null,
-        correlations: [...correlations.values()].map((correlation) => correlation.snapshot()),
+        correlations: Array.from(correlations.values(), (correlation) => correlation.snapshot(packer)),
+        matches: packer.packed,
         recent: [...recent],
       }
     },

@@ -3,12 +3,14 @@
 import type { Alert, AlertChange, RuleMatch } from '../../core/detect.ts'
 import { DueHeap } from './due-heap.ts'
 import { alertId, alertOf, type Episode, type Point, shortHash } from './episode.ts'
-import { Group, type GroupRules, type GroupSnapshot } from './group.ts'
-import { fieldValues, groupsOf } from './group-key.ts'
-import { indexList, listOf } from './intern.ts'
-import { MatchPacker, unpackMatches } from './packed-matches.ts'
-import { type CorrelationSpec, judgingOf, polarity } from './spec.ts'
-import { MAX_ELEMENTS, type StoredMatch } from './stored-match.ts'
+import { Group, type GroupSnapshot, type Sent } from './group.ts'
+import { fieldName, fieldValues, fullKey, type GroupKeys, type Valued } from './group-key.ts'
+import { type GroupRules, groupRules } from './group-rules.ts'
+import { indexList } from './intern.ts'
+import { OldestGroups } from './oldest-groups.ts'
+import type { MatchPacker, MatchUnpacker } from './packed-matches.ts'
+import type { CorrelationSpec } from './spec.ts'
+import { MAX_ELEMENTS, type StoredMatch, storedMatch } from './stored-match.ts'
 
 /** Why matches or groups were not (fully) counted; labels of `correlate_left_out_matches_total{rule,reason}`. */
 export const leftOutReasons = ['late', 'no_group', 'too_many_values', 'flooded', 'evicted'] as const
@@ -21,6 +23,10 @@ export interface CorrelationOptions {
   readonly maxMatchesPerGroup: number
   /** Another correlation builds on this one. */
   readonly points: boolean
+  /** This one builds on others. */
+  readonly above: boolean
+  /** The groups of matches by these fields: the same object for the same fields, so that work is shared. */
+  readonly keysOf: (fields: readonly string[]) => GroupKeys
   /** Event time this correlation lags behind others: what a correlation it builds on waits before it judges. */
   readonly holdMs: number
   readonly kind: 'event' | 'correlation'
@@ -39,9 +45,17 @@ export interface Derived {
 export interface CorrelationSnapshot {
   readonly id: string
   readonly version: string
-  /** What the groups' matches share; see packed-matches.ts. */
-  readonly table: readonly unknown[]
+  readonly turn: number
+  /** Their matches are packed in this order. */
   readonly groups: readonly GroupSnapshot[]
+}
+
+/** One rule of the correlation: where its matches have what is asked. */
+interface Side {
+  readonly rules: readonly [number]
+  readonly keys: GroupKeys
+  /** Of the condition. */
+  readonly fields: readonly string[]
 }
 
 export class Correlation {
@@ -49,10 +63,17 @@ export class Correlation {
   readonly rules: GroupRules
   readonly holdMs: number
   readonly #options: CorrelationOptions
-  /** Least recently touched first. */
+  readonly #sides: readonly Side[]
+  /** A stored match is the same for every such correlation. */
+  readonly #plain: boolean
   readonly #groups = new Map<string, Group>()
+  readonly #oldest = new OldestGroups(this.#groups)
   readonly #due = new DueHeap<Group>()
   #touched: Group[] = []
+  /** Counts calls of `advance`: the time by which the least recently touched group is found. */
+  #turn = 1
+  /** The most values that a match had. */
+  #widest = 1
   readonly #measure: string
   #horizon = Number.NEGATIVE_INFINITY
 
@@ -60,79 +81,84 @@ export class Correlation {
     this.spec = spec
     this.#options = options
     this.holdMs = options.holdMs
-    const judging = judgingOf(spec)
-    const expression = spec.condition.expression
-    const wanted = expression ? polarity(expression).wanted : undefined
-    const wantedIndexes = new Set(spec.rules.flatMap(({ id }, i) => (!wanted || wanted.has(id) ? [i] : [])))
-    const minMatches = judging === 'rising' && spec.type === 'event_count' ? leastCount(spec) : 1
-    this.rules = {
-      spec,
-      judging,
-      minMatches,
-      maxMatches: Math.max(options.maxMatchesPerGroup, 2 * minMatches),
-      points: options.points,
-      wanted: (match) => match.rules.some((rule) => wantedIndexes.has(rule)),
-    }
+    this.rules = groupRules(spec, options)
     this.#measure = spec.condition.fields.length > 0 ? spec.condition.fields.join(', ') : spec.type
+    this.#plain = spec.condition.fields.length === 0 && !options.points
+    this.#sides = spec.rules.map(({ id }, index) => ({
+      rules: indexList(index),
+      keys: options.keysOf(spec.groupBy.map((name) => fieldName(spec, id, name))),
+      fields: spec.condition.fields.map((name) => fieldName(spec, id, name)),
+    }))
   }
 
   get groupCount(): number {
     return this.#groups.size
   }
 
-  /** Takes a match of `spec.rules[index]` into its groups. */
-  insert(match: RuleMatch, index: number): void {
+  /**
+   * Takes a match of `spec.rules[index]` into its groups.
+   * @param why its reasons and entities, kept once for equal matches
+   * @param plain the same match as another correlation keeps it
+   * @returns the match as others may keep it too
+   */
+  insert(
+    match: RuleMatch,
+    index: number,
+    why: StoredMatch['why'],
+    entities: StoredMatch['entities'],
+    plain: StoredMatch | undefined,
+  ): StoredMatch | undefined {
     if (match.timestamp < this.#horizon) {
       this.#options.leaveOut('late', 1)
-      return
+      return plain
     }
-    this.#insert(match, index, {
-      t: match.timestamp,
-      id: match.eventId,
-      rules: indexList(index),
-      why: listOf(match.why),
-      entities: match.entities,
-      ...(this.rules.points ? { fields: match.fields } : {}),
-    })
+    const side = this.#sides[index] as Side
+    const keys = this.#keysOf(match, side)
+    if (keys.length === 0) return plain
+    if (this.#plain && plain?.rules === side.rules) {
+      this.#insert(keys, plain)
+      return plain
+    }
+    const { timestamp, eventId } = match
+    const values = side.fields.length > 0 ? this.#measured(match, side) : undefined
+    const fields = this.rules.points ? match.fields : undefined
+    const stored = storedMatch(timestamp, eventId, side.rules, why, entities, values, fields, undefined)
+    this.#insert(keys, stored)
+    return this.#plain ? stored : plain
   }
 
   /** Takes or gives back what the correlation `spec.rules[index]` made of a group. */
   derive({ take, id, point }: Derived, index: number): void {
-    const stored: StoredMatch = {
-      t: point.t,
-      id,
-      rules: indexList(index),
-      why: NO_REASONS,
-      entities: point.entities,
-      parts: { ids: point.ids, count: point.count, firstSeen: point.firstSeen },
-      ...(this.rules.points ? { fields: point.fields } : {}),
-    }
-    if (take === 'add') {
-      this.#insert(point, index, stored)
+    const side = this.#sides[index] as Side
+    if (take === 'remove') {
+      for (const key of side.keys.of(point)) {
+        const group = this.#groups.get(key)
+        if (group?.remove(point.t, id)) this.#touch(group)
+      }
       return
     }
-    const ruleId = this.spec.rules[index]?.id as string
-    for (const { key } of groupsOf(this.spec, ruleId, point).groups) {
-      const group = this.#groups.get(key)
-      if (group?.remove(point.t, id)) this.#touch(group)
-    }
+    const keys = this.#keysOf(point, side)
+    if (keys.length === 0) return
+    const values = side.fields.length > 0 ? this.#measured(point, side) : undefined
+    const fields = this.rules.points ? point.fields : undefined
+    const parts = { ids: point.ids, count: point.count, firstSeen: point.firstSeen }
+    this.#insert(keys, storedMatch(point.t, id, side.rules, NO_REASONS, point.entities, values, fields, parts))
   }
 
-  #insert(match: Pick<RuleMatch, 'fields'> & Pick<StoredMatch, 'entities'>, index: number, bare: StoredMatch): void {
-    const { spec } = this
-    const ruleId = spec.rules[index]?.id as string
-    const { groups, left } = groupsOf(spec, ruleId, match)
-    if (groups.length === 0) {
-      this.#options.leaveOut('no_group', 1)
-      return
-    }
-    if (left > 0) this.#options.leaveOut('too_many_values', left)
-    const stored = { ...bare, ...this.#measured(match, ruleId) }
-    for (const { key, record } of groups) {
+  #keysOf(match: Valued, side: Side): readonly string[] {
+    const keys = side.keys.of(match)
+    if (keys.length === 0) this.#options.leaveOut('no_group', 1)
+    else if (side.keys.left > 0) this.#options.leaveOut('too_many_values', side.keys.left)
+    return keys
+  }
+
+  #insert(keys: readonly string[], stored: StoredMatch): void {
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as string
       let group = this.#groups.get(key)
-      if (!group) {
+      if (group === undefined) {
         if (this.#groups.size >= this.#options.maxKeys) this.#evict()
-        group = new Group(key, record)
+        group = new Group(key)
         this.#groups.set(key, group)
       }
       const done = group.insert(stored)
@@ -147,33 +173,42 @@ export class Correlation {
   }
 
   /** What the condition's fields say of a match. */
-  #measured(match: Parameters<typeof fieldValues>[2], ruleId: string): Pick<StoredMatch, 'values' | 'numbers'> {
-    const { spec } = this
-    const { fields } = spec.condition
-    if (fields.length === 0) return {}
-    if (spec.type === 'value_count') {
-      let tuples: string[] = ['']
-      for (const name of fields) {
-        const values = fieldValues(spec, ruleId, match, name).slice(0, MAX_ELEMENTS).map(String)
-        tuples = tuples
-          .flatMap((tuple) => values.map((value) => `${tuple}${value.length}:${value}`))
-          .slice(0, MAX_ELEMENTS)
-      }
-      return { values: [...new Set(tuples)] }
+  #measured(match: Valued, { fields }: Side): StoredMatch['values'] {
+    const first = fieldValues(match, fields[0] as string)
+    if (this.spec.type !== 'value_count') {
+      const numbers = first
+        .slice(0, MAX_ELEMENTS)
+        .map((value) => (typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value)))
+      return numbers.filter(Number.isFinite)
     }
-    const numbers = fieldValues(spec, ruleId, match, fields[0] as string)
-      .slice(0, MAX_ELEMENTS)
-      .map((value) => (typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value)))
-    return { numbers: numbers.filter(Number.isFinite) }
+    if (fields.length === 1 && first.length <= 1) return first.length === 1 ? String(first[0]) : undefined
+    let tuples: string[] = ['']
+    for (const field of fields) {
+      const values = fieldValues(match, field).slice(0, MAX_ELEMENTS).map(String)
+      tuples = tuples
+        .flatMap((tuple) => values.map((value) => (fields.length === 1 ? value : `${tuple}${value.length}:${value}`)))
+        .slice(0, MAX_ELEMENTS)
+    }
+    const values = [...new Set(tuples)]
+    this.#seeWidth(values.length)
+    return values
+  }
+
+  /** The more values a match may have, the fewer matches fill a window. */
+  #seeWidth(values: number): void {
+    if (values <= this.#widest) return
+    this.#widest = values
+    this.rules.minMatches = Math.max(1, Math.ceil(this.rules.least / values))
   }
 
   /** Judges the groups that changed, then moves event time on to `horizon` and judges what that closes. */
   advance(horizon: number, changes: AlertChange[], derived: Derived[]): void {
     const touched = this.#touched
-    this.#touched = []
+    if (touched.length > 0) this.#touched = []
+    this.#turn++
     for (const group of touched) {
       group.touched = false
-      if (this.rules.judging === 'rising') this.#tell(group, changes, derived)
+      if (this.rules.judging === 'rising' && group.mayTell(this.rules)) this.#tell(group, changes, derived)
       this.#schedule(group)
     }
     if (horizon > this.#horizon) this.#horizon = horizon
@@ -191,29 +226,32 @@ export class Correlation {
     }
   }
 
-  snapshot(): CorrelationSnapshot {
-    const packer = new MatchPacker()
-    const groups = [...this.#groups.values()].map((group) => group.snapshot(packer))
-    return { id: this.spec.id, version: this.spec.version, table: packer.table, groups }
+  snapshot(packer: MatchPacker): CorrelationSnapshot {
+    const groups = Array.from(this.#groups.values(), (group) => group.snapshot(packer))
+    return { id: this.spec.id, version: this.spec.version, turn: this.#turn, groups }
   }
 
-  restore(snapshot: CorrelationSnapshot, horizon: number): void {
-    this.#horizon = horizon
-    const unpack = unpackMatches(snapshot.table)
+  /** @param unpacker where the matches of its groups are next */
+  restore(snapshot: CorrelationSnapshot, unpacker: MatchUnpacker): void {
+    this.#turn = snapshot.turn
     for (const saved of snapshot.groups) {
-      const group = Group.restore(saved, unpack)
+      const group = Group.restore(saved, unpacker)
+      for (const { values } of group.matches) if (Array.isArray(values)) this.#seeWidth(values.length)
       this.#groups.set(group.key, group)
       this.#schedule(group)
     }
   }
 
+  /** Begins where event time has come to already. */
+  startAt(horizon: number): void {
+    this.#horizon = horizon
+  }
+
   #touch(group: Group): void {
-    if (!group.touched) {
-      group.touched = true
-      this.#touched.push(group)
-    }
-    this.#groups.delete(group.key)
-    this.#groups.set(group.key, group)
+    group.turn = this.#turn
+    if (group.touched) return
+    group.touched = true
+    this.#touched.push(group)
   }
 
   #schedule(group: Group): void {
@@ -234,29 +272,29 @@ export class Correlation {
 
   /**
    * Makes room: the least recently touched hundredth of the groups goes, but for those whose alert is still growing while
-   * there are others. Many at once, because the start of a Map from which much was deleted is slow to find again.
+   * there are others. Many at once, because to find them all groups are looked through.
    */
   #evict(): void {
     let left = Math.max(1, Math.floor(this.#options.maxKeys / 100))
-    const spared: Group[] = []
-    for (const group of this.#groups.values()) {
-      if (group.told && spared.length < this.#options.maxKeys / 2) {
-        spared.push(group)
-        continue
+    const spared = new Set<Group>()
+    for (; left > 0; left--) {
+      let group = this.#oldest.take(spared)
+      while (group?.told && spared.size < this.#options.maxKeys / 2) {
+        spared.add(group)
+        group = this.#oldest.take(spared)
       }
-      this.#groups.delete(group.key)
-      this.#options.leaveOut('evicted', group.matches.length)
-      if (--left === 0) break
+      if (!group) break
+      this.#drop(group)
     }
-    for (const group of spared) {
-      // behind the others, so that the next search does not meet them first
-      this.#groups.delete(group.key)
-      if (left > 0) {
-        left--
-        this.#options.leaveOut('evicted', group.matches.length)
-      } else this.#groups.set(group.key, group)
-    }
+    for (const group of spared)
+      if (left-- > 0) this.#drop(group)
+      else group.turn = this.#turn // behind the others, so that the next search does not meet them first
     if (this.#due.size > 2 * this.#options.maxKeys) this.#due.keep((group) => this.#groups.get(group.key) === group)
+  }
+
+  #drop(group: Group): void {
+    this.#groups.delete(group.key)
+    this.#options.leaveOut('evicted', group.matches.length)
   }
 
   /** Says how the group's alerts differ from what was said before. */
@@ -264,7 +302,7 @@ export class Correlation {
     const episodes = group.episodes(this.rules, this.#horizon)
     if (this.rules.points) this.#derive(group, episodes, derived)
     if (this.spec.alerts === false) return
-    const told = group.told
+    const { told } = group
     if (!told && episodes.length === 0) return
     const now = new Map<string, Episode>()
     for (const episode of episodes) now.set(alertId(this.spec, group.key, episode), episode)
@@ -277,71 +315,62 @@ export class Correlation {
       const before = group.told?.get(id)
       // an episode only ever grows by matches: the same one with the same count was told
       if (before && before.episode === episode && before.alert.count === episode.count) continue
-      const alert = alertOf(
-        this.#options.kind,
-        this.spec,
-        this.#options.ruleId,
-        this.#measure,
-        group.key,
-        group.record,
-        episode,
-      )
+      const alert = alertOf(this.#options.kind, this.spec, this.#options.ruleId, this.#measure, group.key, episode)
       if (before && before.alert.digest === alert.digest && isSame(before.alert, alert)) continue
       const revision = (before?.revision ?? 0) + 1
       const supersedes = gone
         .filter(([, one]) => one.alert.firstSeen >= alert.firstSeen && one.alert.lastSeen <= alert.lastSeen)
         .map(([goneId]) => goneId)
       changes.push({ alert, state: before ? 'changed' : 'raised', revision, supersedes })
-      group.told ??= new Map()
-      group.told.set(id, { alert, revision, episode })
+      group.course.told ??= new Map()
+      group.course.told.set(id, { alert, revision, episode })
     }
-    if (group.told?.size === 0) group.told = undefined
+    if (group.told?.size === 0) group.course.told = undefined
   }
 
-  #pointId(group: Group, point: Point): string {
-    let id = ids.get(point)
-    if (id === undefined) {
-      id = shortHash('point', this.spec.id, this.spec.version, group.key, String(point.t))
-      ids.set(point, id)
-    }
-    return id
-  }
-
+  /** Gives the points that are new or different, takes back those that are none any more. */
   #derive(group: Group, episodes: readonly Episode[], derived: Derived[]): void {
-    const now = new Map<string, Point>()
-    for (const { points } of episodes) for (const point of points) now.set(this.#pointId(group, point), point)
-    for (const [id, sent] of group.sent ?? []) {
-      const point = now.get(id)
-      if (point && markOf(point) === sent.mark) continue
-      derived.push({ take: 'remove', id, point: sent.point })
-      group.sent?.delete(id)
+    const { course } = group
+    if (!course.given && course.sent) takeBack(course.sent, episodes, derived)
+    let from = course.given ? episodes.lastIndexOf(course.given.episode) : 0
+    let index = course.given?.index ?? 0 // the last one given may have grown since
+    for (; from < episodes.length; from++, index = 0) {
+      const { points } = episodes[from] as Episode
+      for (; index < points.length; index++) this.#give(group, points[index] as Point, derived)
     }
-    for (const [id, point] of now) {
-      if (group.sent?.has(id)) continue
-      derived.push({ take: 'add', id, point })
-      group.sent ??= new Map()
-      group.sent.set(id, { t: point.t, mark: markOf(point), point })
+    const last = episodes.at(-1)
+    // only a running scan goes on where it was
+    course.given = last && course.running ? { episode: last, index: Math.max(0, last.points.length - 1) } : undefined
+  }
+
+  #give(group: Group, point: Point, derived: Derived[]): void {
+    const sent = (group.course.sent ??= new Map())
+    const before = sent.get(point.t)
+    if (before?.point === point) return
+    const { id: rule, version, groupBy } = this.spec
+    const id = before?.id ?? shortHash('point', rule, version, fullKey(groupBy, group.key), String(point.t))
+    if (before) derived.push({ take: 'remove', id, point: before.point })
+    derived.push({ take: 'add', id, point })
+    sent.set(point.t, { id, point })
+  }
+}
+
+/** Of what was given, takes back what is no point any more, or another one. */
+function takeBack(sent: Map<number, Sent>, episodes: readonly Episode[], derived: Derived[]): void {
+  const now = new Map<number, Point>()
+  for (const { points } of episodes) for (const point of points) now.set(point.t, point)
+  for (const [t, before] of sent) {
+    const point = now.get(t)
+    if (point && (point === before.point || isSame(point, before.point))) {
+      sent.set(t, { id: before.id, point })
+      continue
     }
+    derived.push({ take: 'remove', id: before.id, point: before.point })
+    sent.delete(t)
   }
 }
 
 /** The same events, but perhaps by one more rule, or by another way: then count and reasons differ. */
-function isSame(before: Alert, now: Alert): boolean {
+function isSame<T extends Alert | Point>(before: T, now: T): boolean {
   return JSON.stringify(before) === JSON.stringify(now)
-}
-
-const ids = new WeakMap<Point, string>()
-const marks = new WeakMap<Point, string>()
-function markOf(point: Point): string {
-  let mark = marks.get(point)
-  if (mark === undefined) marks.set(point, (mark = shortHash(JSON.stringify(point))))
-  return mark
-}
-
-/** The least number of events with which a rising event_count can hold. */
-function leastCount(spec: CorrelationSpec): number {
-  let least = 1
-  for (const { op, value } of spec.condition.bounds)
-    least = Math.max(least, op === 'gt' ? Math.floor(value) + 1 : Math.ceil(value))
-  return least
 }

@@ -3,7 +3,8 @@
 import { hash } from 'node:crypto'
 import type { Alert, Reason } from '../../core/detect.ts'
 import type { Scalar } from '../../core/event.ts'
-import type { RuleInfo } from './spec.ts'
+import { fullKey, groupRecord } from './group-key.ts'
+import type { CorrelationSpec } from './spec.ts'
 import type { StoredMatch } from './stored-match.ts'
 
 const KEPT_IDS = 50 // at each end: Alert.eventIds holds 100
@@ -75,25 +76,39 @@ export function cloneEpisode(episode: Episode): Episode {
   }
 }
 
-export function addToEpisode(episode: Episode, match: StoredMatch): void {
+/**
+ * @param before the match that was added last, if it is at hand: what both share is known already
+ * @param twoWays an event may come twice, by another correlation and by itself
+ */
+export function addToEpisode(
+  episode: Episode,
+  match: StoredMatch,
+  before: StoredMatch | undefined,
+  twoWays: boolean,
+): void {
   if (match.t > episode.lastSeen) episode.lastSeen = match.t
   const first = match.parts?.firstSeen ?? match.t
   if (first < episode.firstSeen) episode.firstSeen = first
-  for (const id of match.parts?.ids ?? [match.id]) addId(episode, id)
+  if (match.parts) for (const id of match.parts.ids) addId(episode, id, twoWays)
+  else addId(episode, match.id, twoWays)
   episode.count += match.parts?.count ?? 1
-  for (const name in match.entities) {
-    const known = (episode.entities[name] ??= [])
-    const value = match.entities[name] as string | readonly string[]
-    for (const one of typeof value === 'string' ? [value] : value)
-      if (known.length < MAX_ENTITIES && !known.includes(one)) known.push(one)
-  }
-  for (let i = 0; i < match.rules.length; i++)
-    episode.why[match.rules[i] as number] ??= match.why[i] as readonly Reason[]
+  if (match.entities !== before?.entities)
+    for (const name in match.entities) {
+      const known = (episode.entities[name] ??= [])
+      if (known.length === MAX_ENTITIES) continue
+      const value = match.entities[name] as string | readonly string[]
+      if (typeof value === 'string') {
+        if (!known.includes(value)) known.push(value)
+      } else for (const one of value) if (known.length < MAX_ENTITIES && !known.includes(one)) known.push(one)
+    }
+  if (match.why !== before?.why)
+    for (let i = 0; i < match.rules.length; i++)
+      episode.why[match.rules[i] as number] ??= match.why[i] as readonly Reason[]
 }
 
-function addId(episode: Episode, id: string): void {
+function addId(episode: Episode, id: string, twoWays: boolean): void {
   const { head, tail } = episode
-  if (head.includes(id) || tail.includes(id)) return // an event may come by two ways to a correlation of correlations
+  if (twoWays && (head.includes(id) || tail.includes(id))) return
   if (head.length < KEPT_IDS) head.push(id)
   else if (tail.push(id) > KEPT_IDS) tail.shift()
   episode.digest = chain(episode.digest, id)
@@ -117,18 +132,18 @@ export function shortHash(...parts: readonly string[]): string {
   return hash('sha256', text, 'base64url').slice(0, 22)
 }
 
-export function alertId(rule: RuleInfo, groupKey: string, episode: Episode): string {
-  episode.id ??= shortHash(rule.id, rule.version, groupKey, episode.firstId) // by id too: two rules may mean the same
+export function alertId(rule: CorrelationSpec, groupKey: string, episode: Episode): string {
+  // by the rule's id too: two rules may mean the same
+  episode.id ??= shortHash(rule.id, rule.version, fullKey(rule.groupBy, groupKey), episode.firstId)
   return episode.id
 }
 
 export function alertOf(
   kind: Alert['kind'],
-  rule: RuleInfo,
+  rule: CorrelationSpec,
   ruleId: string,
   measure: string,
   groupKey: string,
-  group: Readonly<Record<string, Scalar>>,
   episode: Episode,
 ): Alert {
   const entities: Record<string, readonly string[]> = {}
@@ -151,7 +166,7 @@ export function alertOf(
     kind,
     firstSeen: episode.firstSeen,
     lastSeen: episode.lastSeen,
-    group,
+    group: groupRecord(rule.groupBy, fullKey(rule.groupBy, groupKey)),
     eventIds: [...episode.head, ...episode.tail],
     count: episode.count,
     entities,

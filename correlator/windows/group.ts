@@ -1,8 +1,12 @@
 // One group of one correlation: its matches in order, what they amount to, and what people were told of it.
+//
+// Most groups never come near their condition. Such a group is its matches and little else; what an alert needs is in
+// `#course`, which is there only once a window could be full.
 
 import type { Alert } from '../../core/detect.ts'
 import { alertId, type Episode, type Point } from './episode.ts'
-import type { MatchPacker, PackedMatch } from './packed-matches.ts'
+import { type GroupRules, rulesSeen } from './group-rules.ts'
+import type { MatchPacker, MatchUnpacker } from './packed-matches.ts'
 import {
   cloneState,
   closeEpisode,
@@ -13,7 +17,6 @@ import {
   scanRising,
   scanStarting,
 } from './scan.ts'
-import type { CorrelationSpec, Judging } from './spec.ts'
 import { findMatch, mergeMatches, type StoredMatch } from './stored-match.ts'
 import type { Measure } from './window-measure.ts'
 
@@ -24,69 +27,99 @@ export interface Told {
   readonly revision: number
 }
 
+/** A point given to correlations above as a match of this id. */
 export interface Sent {
-  readonly t: number
-  readonly mark: string
+  readonly id: string
   readonly point: Point
-}
-
-/** What a correlation knows of itself that its groups need. */
-export interface GroupRules {
-  readonly spec: CorrelationSpec
-  readonly judging: Judging
-  /** rising: no window can be full with fewer matches. */
-  readonly minMatches: number
-  readonly maxMatches: number
-  /** Another correlation builds on this one. */
-  readonly points: boolean
-  readonly wanted: (match: StoredMatch) => boolean
 }
 
 /** JSON-safe. */
 export interface GroupSnapshot {
   readonly key: string
-  readonly record: Readonly<Record<string, string>>
-  readonly matches: readonly PackedMatch[]
+  /** How many of the packed matches are its own. */
+  readonly matches: number
+  readonly turn: number
   readonly settled?: ScanState
   readonly told?: readonly (readonly [string, Told])[]
-  readonly sent?: readonly (readonly [string, Sent])[]
+  readonly sent?: readonly Sent[]
   readonly floor?: number
 }
 
-export class Group {
-  readonly key: string
-  readonly record: Readonly<Record<string, string>>
-  matches: StoredMatch[] = []
+interface Course {
   /** Alerts that may still change, by id. */
   told: Map<string, Told> | undefined
-  /** Matches given to correlations above that may still be taken back. */
-  sent: Map<string, Sent> | undefined
+  /** Matches given to correlations above that may still be taken back, by time. */
+  sent: Map<number, Sent> | undefined
+  /** Up to where points of the running scan were given; undefined when they have to be compared from the start. */
+  given: { readonly episode: Episode; readonly index: number } | undefined
+  settled: ScanState | undefined
+  running: { readonly state: ScanState; readonly measure: Measure } | undefined
+  /** Flooded: matches before this time are no longer taken. */
+  floor: number
+}
+
+/** The running scan begins anew, from what is settled. */
+function redo(course: Course): void {
+  course.running = undefined
+  course.given = undefined
+}
+
+const NO_EPISODES: readonly Episode[] = []
+
+export class Group {
+  /** As its correlation knows it; see group-key.ts. */
+  readonly key: string
+  matches: StoredMatch[] = []
+  /** The correlation's turn in which it was touched last. */
+  turn = 0
   touched = false
   /** The earliest time the due heap knows this group by. */
   dueAt = Number.POSITIVE_INFINITY
-  /** Flooded: matches before this time are no longer taken. */
-  floor = Number.NEGATIVE_INFINITY
-  #settled: ScanState | undefined
-  #running: { state: ScanState; measure: Measure } | undefined
+  /** Bits of rules: those of the matches kept, and perhaps of some that went. */
+  #seen = 0
+  #course: Course | undefined
 
-  constructor(key: string, record: Readonly<Record<string, string>>) {
+  constructor(key: string) {
     this.key = key
-    this.record = record
   }
 
-  /** @returns false when it was known or comes too late for a flooded group */
+  get told(): Map<string, Told> | undefined {
+    return this.#course?.told
+  }
+
+  /** What belongs to alerts and to correlations above. */
+  get course(): Course {
+    return (this.#course ??= {
+      told: undefined,
+      sent: undefined,
+      given: undefined,
+      settled: undefined,
+      running: undefined,
+      floor: Number.NEGATIVE_INFINITY,
+    })
+  }
+
+  /** False: `episodes` has nothing to say and nothing was said before. */
+  mayTell(rules: GroupRules): boolean {
+    const course = this.#course
+    return this.#possible(rules) || (course !== undefined && Boolean(course.told ?? course.sent ?? course.settled))
+  }
+
+  /** @returns 'known': it changed nothing; 'flooded': it comes too late for a flooded group */
   insert(match: StoredMatch): 'new' | 'known' | 'flooded' {
     const found = findMatch(this.matches, match.t, match.id)
     if (found >= 0) {
       const merged = mergeMatches(this.matches[found] as StoredMatch, match)
       if (!merged) return 'known'
       this.matches[found] = merged
+      this.#seen |= rulesSeen(merged)
       this.#redoFrom(found)
       return 'new'
     }
-    if (match.t < this.floor) return 'flooded'
-    if (~found === this.matches.length) this.matches.push(match)
+    if (this.#course && match.t < this.#course.floor) return 'flooded'
+    if (~found === this.matches.length) this.#append(match)
     else this.matches.splice(~found, 0, match)
+    this.#seen |= rulesSeen(match)
     this.#redoFrom(~found)
     return 'new'
   }
@@ -100,18 +133,21 @@ export class Group {
   }
 
   /** Judges what can be judged now. @returns episodes that may still change or are new since the last call */
-  episodes(rules: GroupRules, horizon: number): Episode[] {
-    const { spec, judging, points } = rules
-    if (judging !== 'rising') {
-      const state = (this.#settled ??= newState())
-      if (judging === 'closed') scanClosed(spec, this.matches, state, horizon, points)
-      else scanStarting(spec, this.matches, state, horizon, points, rules.wanted)
+  episodes(rules: GroupRules, horizon: number): readonly Episode[] {
+    if (rules.judging !== 'rising') {
+      const state = (this.course.settled ??= newState())
+      if (rules.judging === 'closed') scanClosed(rules, this.matches, state, horizon)
+      else scanStarting(rules, this.matches, state, horizon)
       return state.open ? [...state.closed, state.open.episode] : state.closed
     }
-    if (this.matches.length < rules.minMatches && !this.#settled?.open) return []
-    const running = (this.#running ??= this.#startRunning(spec))
-    scanRising(spec, this.matches, running.state, running.measure, this.matches.length, points)
-    const { state } = running
+    if (!this.#possible(rules) && !this.#course?.settled?.open) return NO_EPISODES
+    const course = this.course
+    if (!course.running) {
+      const state = course.settled ? cloneState(course.settled) : newState()
+      course.running = { state, measure: measureAt(rules.spec, this.matches, state) }
+    }
+    const { state, measure } = course.running
+    scanRising(rules, this.matches, state, measure, this.matches.length)
     return state.open ? [...state.closed, state.open.episode] : state.closed
   }
 
@@ -120,106 +156,146 @@ export class Group {
    * final is not looked at again.
    */
   settle(rules: GroupRules, horizon: number): void {
-    const { spec, judging, points } = rules
-    const state = (this.#settled ??= newState())
+    const { spec, judging } = rules
     const keepFrom = horizon - spec.timespanMs
+    if (judging === 'rising' && !this.#course?.settled && !this.#possible(rules)) {
+      // no window was full so far, and none that ends before the horizon ever will be
+      let drop = 0
+      while (drop < this.matches.length && (this.matches[drop] as StoredMatch).t < keepFrom) drop++
+      if (drop > 0) this.matches.splice(0, drop)
+      if (this.#course) redo(this.#course)
+      return
+    }
+    const course = this.course
+    const state = (course.settled ??= newState())
     if (judging === 'rising') {
       let until = state.at
       while (until < this.matches.length && (this.matches[until] as StoredMatch).t < horizon) until++
-      scanRising(spec, this.matches, state, measureAt(spec, this.matches, state), until, points)
+      scanRising(rules, this.matches, state, measureAt(spec, this.matches, state), until)
       if (state.open && state.open.lastTime < keepFrom) closeEpisode(state)
     } else if (state.open) {
       // `starting`: the next window begins at a match that is not judged yet, so not before keepFrom
       if (spec.type === 'absence' ? state.open.lastTime + spec.timespanMs < keepFrom : state.open.last < state.at)
         closeEpisode(state)
     }
-    for (const episode of state.closed) this.#forget(spec, episode)
+    for (const episode of state.closed) this.#forget(rules, episode)
     state.closed = []
     if (state.open) state.open.episode.points = state.open.episode.points.filter(({ t }) => t >= horizon)
-    if (this.sent) for (const [id, { t }] of this.sent) if (t < horizon) this.sent.delete(id)
-    this.#trim(judging === 'rising' ? keepFrom : Number.POSITIVE_INFINITY, state, spec)
-    if (!state.open && state.at === 0 && state.low === 0) this.#settled = undefined
-    this.#running = undefined
+    if (course.sent) for (const t of course.sent.keys()) if (t < horizon) course.sent.delete(t)
+    if (course.sent?.size === 0) course.sent = undefined
+    this.#trim(judging === 'rising' ? keepFrom : Number.POSITIVE_INFINITY, state, rules)
+    if (!state.open && state.at === 0 && state.low === 0) course.settled = undefined
+    redo(course)
+    if (!course.settled && !course.told && !course.sent && course.floor === Number.NEGATIVE_INFINITY)
+      this.#course = undefined
   }
 
   /** Flooded: gives up the older half, so that counts become lower bounds. */
   shed(rules: GroupRules): void {
     const middle = this.matches[this.matches.length >> 1] as StoredMatch
-    const settled = this.#settled
-    this.floor = middle.t
+    const course = this.course
+    course.floor = middle.t
+    const state = (course.settled ??= newState())
     if (rules.judging === 'rising') {
-      const state = settled ?? newState()
       const until = this.matches.length >> 1
-      if (until > state.at)
-        scanRising(rules.spec, this.matches, state, measureAt(rules.spec, this.matches, state), until, rules.points)
+      if (until > state.at) scanRising(rules, this.matches, state, measureAt(rules.spec, this.matches, state), until)
       if (state.open) state.open.episode.approximate = true
-      this.#settled = state
       // a few stay, so that the next window is full at once and joins the episode it continues
-      this.#drop(Math.min(until, state.at) - Math.max(rules.minMatches, 16), state)
+      this.#drop(Math.min(until, state.at) - rules.keptMatches, state)
     } else {
-      const state = (this.#settled ??= newState())
       this.#drop(Math.max(state.at, this.matches.length >> 1), state)
       if (state.open) state.open.episode.approximate = true
     }
-    this.#running = undefined
+    redo(course)
   }
 
   /** When there is something to judge or to let go: the horizon must be past this. Infinity: nothing is left. */
   due(rules: GroupRules): number {
     const { judging, spec } = rules
-    const newest = this.matches.at(-1)
-    if (judging === 'rising')
-      return newest ? newest.t + spec.timespanMs : (this.#settled?.open?.lastTime ?? Number.POSITIVE_INFINITY)
-    const next = this.matches[this.#settled?.at ?? 0]
+    if (judging === 'rising') {
+      const newest = this.matches[this.matches.length - 1]
+      if (newest) return newest.t + spec.timespanMs
+      return this.#course?.settled?.open?.lastTime ?? Number.POSITIVE_INFINITY
+    }
+    const settled = this.#course?.settled
+    const next = this.matches[settled?.at ?? 0]
     if (next) return next.t + spec.timespanMs
-    const open = this.#settled?.open
-    return open ? open.lastTime + 2 * spec.timespanMs : Number.POSITIVE_INFINITY
+    return settled?.open ? settled.open.lastTime + 2 * spec.timespanMs : Number.POSITIVE_INFINITY
   }
 
   get idle(): boolean {
-    return this.matches.length === 0 && !this.#settled?.open
+    return this.matches.length === 0 && !this.#course?.settled?.open
   }
 
   snapshot(packer: MatchPacker): GroupSnapshot {
+    packer.pack(this.matches)
+    const { key, turn } = this
+    const course = this.#course
+    if (!course) return { key, matches: this.matches.length, turn }
+    const { told, sent, settled, floor } = course
     return {
-      key: this.key,
-      record: this.record,
-      matches: this.matches.map((match) => packer.pack(match)),
-      ...(this.#settled ? { settled: cloneState(this.#settled) } : {}),
-      ...(this.told?.size
-        ? { told: [...this.told].map(([id, { alert, revision }]) => [id, { alert, revision }] as const) }
-        : {}),
-      ...(this.sent?.size ? { sent: [...this.sent] } : {}),
-      ...(Number.isFinite(this.floor) ? { floor: this.floor } : {}),
+      key,
+      matches: this.matches.length,
+      turn,
+      ...(settled ? { settled: cloneState(settled) } : {}),
+      ...(told?.size ? { told: [...told].map(([id, { alert, revision }]) => [id, { alert, revision }] as const) } : {}),
+      ...(sent?.size ? { sent: [...sent.values()] } : {}),
+      ...(Number.isFinite(floor) ? { floor } : {}),
     }
   }
 
-  static restore(snapshot: GroupSnapshot, unpack: (row: PackedMatch) => StoredMatch): Group {
-    const group = new Group(snapshot.key, snapshot.record)
-    group.matches = snapshot.matches.map(unpack)
-    if (snapshot.settled) group.#settled = cloneState(snapshot.settled)
-    if (snapshot.told) group.told = new Map(snapshot.told)
-    if (snapshot.sent) group.sent = new Map(snapshot.sent)
-    group.floor = snapshot.floor ?? Number.NEGATIVE_INFINITY
+  static restore(snapshot: GroupSnapshot, unpacker: MatchUnpacker): Group {
+    const group = new Group(snapshot.key)
+    group.matches = unpacker.unpack(snapshot.matches)
+    group.turn = snapshot.turn
+    for (const match of group.matches) group.#seen |= rulesSeen(match)
+    const { settled, told, sent, floor } = snapshot
+    if (settled) group.course.settled = cloneState(settled)
+    if (told) group.course.told = new Map(told)
+    if (sent) group.course.sent = new Map(sent.map((one) => [one.point.t, one]))
+    if (floor !== undefined) group.course.floor = floor
     return group
   }
 
-  #startRunning(spec: CorrelationSpec) {
-    const state = this.#settled ? cloneState(this.#settled) : newState()
-    return { state, measure: measureAt(spec, this.matches, state) }
+  /** Can any window be full? */
+  #possible(rules: GroupRules): boolean {
+    return this.matches.length >= rules.minMatches && (this.#seen & rules.needed) === rules.needed
+  }
+
+  /** In exact lists while they are short: an array that grows by itself begins with room for 17. */
+  #append(match: StoredMatch): void {
+    const [a, b, c] = this.matches
+    switch (this.matches.length) {
+      case 0:
+        this.matches = [match]
+        break
+      case 1:
+        this.matches = [a as StoredMatch, match]
+        break
+      case 2:
+        this.matches = [a as StoredMatch, b as StoredMatch, match]
+        break
+      case 3:
+        this.matches = [a as StoredMatch, b as StoredMatch, c as StoredMatch, match]
+        break
+      default:
+        this.matches.push(match)
+    }
   }
 
   #redoFrom(index: number): void {
-    if (this.#running && index < this.#running.state.at) this.#running = undefined
+    const course = this.#course
+    if (course?.running && index < course.running.state.at) redo(course)
   }
 
-  #forget(spec: CorrelationSpec, episode: Episode): void {
-    if (!this.told) return
-    this.told.delete(alertId(spec, this.key, episode))
-    if (this.told.size === 0) this.told = undefined
+  #forget(rules: GroupRules, episode: Episode): void {
+    const course = this.course
+    if (!course.told) return
+    course.told.delete(alertId(rules.spec, this.key, episode))
+    if (course.told.size === 0) course.told = undefined
   }
 
-  #trim(keepFrom: number, state: ScanState, spec: CorrelationSpec): void {
+  #trim(keepFrom: number, state: ScanState, { spec }: GroupRules): void {
     let drop = 0
     // rising: settled matches that no window to come can hold; otherwise: matches before the next window's start
     const limit = state.at

@@ -8,6 +8,7 @@
 
 import type { Scalar } from '../../core/event.ts'
 import { addToEpisode, cloneEpisode, type Episode, newEpisode, type Point } from './episode.ts'
+import type { GroupRules } from './group-rules.ts'
 import type { CorrelationSpec } from './spec.ts'
 import { MAX_ELEMENTS, type StoredMatch } from './stored-match.ts'
 import { type Measure, openMeasure } from './window-measure.ts'
@@ -44,30 +45,30 @@ export function measureAt(spec: CorrelationSpec, matches: readonly StoredMatch[]
 
 /** `rising`: a window ends at each match from `state.at` to `until` (exclusive). */
 export function scanRising(
-  spec: CorrelationSpec,
+  rules: GroupRules,
   matches: readonly StoredMatch[],
   state: ScanState,
   measure: Measure,
   until: number,
-  points: boolean,
 ): void {
+  const { timespanMs } = rules.spec
   for (; state.at < until; state.at++) {
     const match = matches[state.at] as StoredMatch
-    const since = match.t - spec.timespanMs
+    const since = match.t - timespanMs
     measure.enter(match)
     while ((matches[state.low] as StoredMatch).t < since) measure.leave(matches[state.low++] as StoredMatch)
-    if (measure.full(since)) addWindow(state, matches, state.low, state.at, measure.value(), match.t, points)
+    if (measure.full(since)) addWindow(rules, state, matches, state.low, state.at, measure.value(), match.t)
   }
 }
 
 /** `closed`: windows one after the other, those whose end lies before `horizon`. */
 export function scanClosed(
-  spec: CorrelationSpec,
+  rules: GroupRules,
   matches: readonly StoredMatch[],
   state: ScanState,
   horizon: number,
-  points: boolean,
 ): void {
+  const { spec } = rules
   while (state.at < matches.length) {
     const end = (matches[state.at] as StoredMatch).t + spec.timespanMs
     if (end >= horizon) return
@@ -76,7 +77,7 @@ export function scanClosed(
     while (next < matches.length && (matches[next] as StoredMatch).t <= end)
       measure.enter(matches[next++] as StoredMatch)
     if (measure.full((matches[state.at] as StoredMatch).t)) {
-      addWindow(state, matches, state.at, next - 1, measure.value(), end, points)
+      addWindow(rules, state, matches, state.at, next - 1, measure.value(), end)
       closeEpisode(state)
     }
     state.at = state.low = next
@@ -85,15 +86,14 @@ export function scanClosed(
 
 /** `starting`: a window begins at each wanted match, those whose end lies before `horizon`. */
 export function scanStarting(
-  spec: CorrelationSpec,
+  rules: GroupRules,
   matches: readonly StoredMatch[],
   state: ScanState,
   horizon: number,
-  points: boolean,
-  wanted: (match: StoredMatch) => boolean,
 ): void {
+  const { spec } = rules
   if (spec.type === 'absence') {
-    scanAbsence(spec, matches, state, horizon, points)
+    scanAbsence(rules, matches, state, horizon)
     return
   }
   const measure = openMeasure(spec)
@@ -106,8 +106,8 @@ export function scanStarting(
     while (low < state.at) measure.leave(matches[low++] as StoredMatch)
     while (high < matches.length && (matches[high] as StoredMatch).t <= end)
       measure.enter(matches[high++] as StoredMatch)
-    if (wanted(match) && measure.full(match.t))
-      addWindow(state, matches, state.at, high - 1, measure.value(), end, points)
+    if (rules.wanted(match) && measure.full(match.t))
+      addWindow(rules, state, matches, state.at, high - 1, measure.value(), end)
   }
 }
 
@@ -115,13 +115,8 @@ export function scanStarting(
  * absence: each match of the first rule that no match of any other one follows within the timespan. With one rule only,
  * its next match is awaited. Unanswered matches no further apart than the timespan are one episode.
  */
-function scanAbsence(
-  spec: CorrelationSpec,
-  matches: readonly StoredMatch[],
-  state: ScanState,
-  horizon: number,
-  points: boolean,
-): void {
+function scanAbsence(rules: GroupRules, matches: readonly StoredMatch[], state: ScanState, horizon: number): void {
+  const { spec } = rules
   const alone = spec.rules.length === 1
   for (; state.at < matches.length; state.at++) {
     const match = matches[state.at] as StoredMatch
@@ -129,7 +124,7 @@ function scanAbsence(
     if (end >= horizon) return
     if (!match.rules.includes(0) || isAnswered(matches, state.at, end, alone)) continue
     if (state.open && match.t - state.open.lastTime > spec.timespanMs) closeEpisode(state)
-    addWindow(state, matches, state.at, state.at, Number.NEGATIVE_INFINITY, end, points, true)
+    addWindow(rules, state, matches, state.at, state.at, Number.NEGATIVE_INFINITY, end, true)
   }
 }
 
@@ -144,13 +139,13 @@ function isAnswered(matches: readonly StoredMatch[], at: number, end: number, al
 }
 
 function addWindow(
+  rules: GroupRules,
   state: ScanState,
   matches: readonly StoredMatch[],
   low: number,
   high: number,
   value: number,
   pointTime: number,
-  points: boolean,
   join = false,
 ): void {
   let open = state.open
@@ -160,11 +155,15 @@ function addWindow(
     state.open = open
   }
   const from = Math.max(low, open.last + 1)
-  for (let i = from; i <= high; i++) addToEpisode(open.episode, matches[i] as StoredMatch)
+  if (rules.alerts)
+    for (let i = from; i <= high; i++) {
+      const before = i > from || (open.episode.count > 0 && open.last === i - 1) ? matches[i - 1] : undefined
+      addToEpisode(open.episode, matches[i] as StoredMatch, before, rules.above)
+    }
   open.last = Math.max(open.last, high)
   open.lastTime = (matches[open.last] as StoredMatch).t
   if (Number.isFinite(value)) open.episode.peak = Math.max(open.episode.peak ?? value, value)
-  if (points) addPoint(open.episode, matches, low, from, high, pointTime)
+  if (rules.points) addPoint(open.episode, matches, low, from, high, pointTime)
 }
 
 export function closeEpisode(state: ScanState): void {
@@ -195,11 +194,15 @@ function addPoint(
     for (const one of parts?.ids ?? [id]) if (ids.length < 100) ids.push(one)
     count += parts?.count ?? 1
   }
+  let before: StoredMatch | undefined
   for (let i = Math.max(low, high - POINT_LOOKBACK + 1); i <= high; i++) {
     const match = matches[i] as StoredMatch
     firstSeen = Math.min(firstSeen, match.parts?.firstSeen ?? match.t)
-    for (const name in match.fields) collect(fields, name, match.fields[name])
-    for (const name in match.entities) collect(entities, name, match.entities[name])
+    // what is kept once for equal matches needs no second look
+    if (match.fields !== before?.fields) for (const name in match.fields) collect(fields, name, match.fields[name])
+    if (match.entities !== before?.entities)
+      for (const name in match.entities) collect(entities, name, match.entities[name])
+    before = match
   }
   const opening = same ? last.opening : !episode.opened
   const point: Point = { t, opening, ids, count, firstSeen, fields, entities }
@@ -211,6 +214,10 @@ function addPoint(
 function collect(into: Record<string, Scalar[]>, name: string, value: Scalar | readonly Scalar[] | undefined): void {
   if (value === undefined || value === null) return
   const known = (into[name] ??= [])
-  for (const one of Array.isArray(value) ? value : [value])
-    if (known.length < MAX_ELEMENTS && !known.includes(one)) known.push(one)
+  if (known.length === MAX_ELEMENTS) return
+  if (!Array.isArray(value)) {
+    if (!known.includes(value as Scalar)) known.push(value as Scalar)
+    return
+  }
+  for (const one of value) if (known.length < MAX_ELEMENTS && !known.includes(one)) known.push(one)
 }

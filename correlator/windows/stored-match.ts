@@ -13,29 +13,41 @@ export interface StoredMatch {
   /** The reasons of each of `rules`. */
   readonly why: readonly (readonly Reason[])[]
   readonly entities: Readonly<Record<string, string | readonly string[]>>
-  /** value_*: the values of the condition's field, as counted (text) or measured (number). */
-  readonly values?: readonly string[]
-  readonly numbers?: readonly number[]
+  /** value_count: what is counted, one text or several; other value_*: the numbers measured. */
+  readonly values: string | readonly string[] | readonly number[] | undefined
   /** Only where another correlation builds on this one. */
-  readonly fields?: RuleMatch['fields']
+  readonly fields: RuleMatch['fields'] | undefined
   /** Made by another correlation: the events behind it. */
-  readonly parts?: { readonly ids: readonly string[]; readonly count: number; readonly firstSeen: number }
+  readonly parts: { readonly ids: readonly string[]; readonly count: number; readonly firstSeen: number } | undefined
+}
+
+// Every match is made here with all its properties: one shape, so that what walks thousands of them stays fast.
+export function storedMatch(
+  t: number,
+  id: string,
+  rules: StoredMatch['rules'],
+  why: StoredMatch['why'],
+  entities: StoredMatch['entities'],
+  values: StoredMatch['values'],
+  fields: StoredMatch['fields'],
+  parts: StoredMatch['parts'],
+): StoredMatch {
+  return { t, id, rules, why, entities, values, fields, parts }
 }
 
 /** Event time, then event id: the same order wherever and whenever it is asked. */
-export function compareMatches(a: { t: number; id: string }, b: { t: number; id: string }): number {
-  return a.t - b.t || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+export function compareMatch(a: StoredMatch, t: number, id: string): number {
+  return a.t - t || (a.id < id ? -1 : a.id > id ? 1 : 0)
 }
 
 /** The index of the match with this time and id, or ~index of where it belongs. */
 export function findMatch(matches: readonly StoredMatch[], t: number, id: string): number {
   let low = 0
   let high = matches.length
-  const last = matches[high - 1]
-  if (last && compareMatches(last, { t, id }) < 0) return ~high // in order, the usual case
+  if (high === 0 || compareMatch(matches[high - 1] as StoredMatch, t, id) < 0) return ~high // in order, the usual case
   while (low < high) {
     const middle = (low + high) >>> 1
-    const order = compareMatches(matches[middle] as StoredMatch, { t, id })
+    const order = compareMatch(matches[middle] as StoredMatch, t, id)
     if (order === 0) return middle
     if (order < 0) low = middle + 1
     else high = middle
@@ -52,7 +64,9 @@ export function mergeMatches(known: StoredMatch, more: StoredMatch): StoredMatch
     ...fresh.map((rule) => ({ rule, why: more.why[more.rules.indexOf(rule)] as readonly Reason[] })),
   ].sort((a, b) => a.rule - b.rule)
   const lead = (more.rules[0] as number) < (known.rules[0] as number) ? more : known // whichever came first
-  return { ...lead, rules: pairs.map(({ rule }) => rule), why: pairs.map(({ why }) => why) }
+  const rules = pairs.map(({ rule }) => rule)
+  const why = pairs.map((pair) => pair.why)
+  return storedMatch(lead.t, lead.id, rules, why, lead.entities, lead.values, lead.fields, lead.parts)
 }
 
 /** At most this many values of one field make groups of their own or are counted; the rest is counted as left out. */

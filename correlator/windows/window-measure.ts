@@ -1,4 +1,4 @@
-// What a window holds, kept while matches enter at its end and leave at its start. One for each kind of condition.
+// What a window holds, kept while matches enter at its end and leave at its start. One class for each kind of condition.
 
 import { type CorrelationSpec, evaluate, satisfies } from './spec.ts'
 import type { StoredMatch } from './stored-match.ts'
@@ -15,77 +15,120 @@ export interface Measure {
 export function openMeasure(spec: CorrelationSpec): Measure {
   switch (spec.type) {
     case 'event_count':
-      return countEvents(spec)
+      return new EventCount(spec)
     case 'value_count':
-      return countValues(spec)
+      return new ValueCount(spec)
     case 'value_sum':
-      return sumValues(spec)
+      return new ValueSum(spec)
     case 'value_avg':
     case 'value_percentile':
     case 'value_median':
-      return rankValues(spec)
+      return new ValueRank(spec)
     case 'temporal_ordered':
-      return ruleOrder(spec)
+      return new RuleOrder(spec)
     case 'temporal':
     case 'absence':
-      return rulesSeen(spec)
+      return new RulesSeen(spec)
   }
 }
 
-function countEvents(spec: CorrelationSpec): Measure {
-  const { bounds } = spec.condition
-  let count = 0
-  return {
-    enter: () => void count++,
-    leave: () => void count--,
-    full: () => satisfies(count, bounds),
-    value: () => count,
+class EventCount implements Measure {
+  readonly #spec: CorrelationSpec
+  #count = 0
+
+  constructor(spec: CorrelationSpec) {
+    this.#spec = spec
+  }
+
+  enter(): void {
+    this.#count++
+  }
+
+  leave(): void {
+    this.#count--
+  }
+
+  full(): boolean {
+    return satisfies(this.#count, this.#spec.condition.bounds)
+  }
+
+  value(): number {
+    return this.#count
   }
 }
 
-function countValues(spec: CorrelationSpec): Measure {
-  const { bounds } = spec.condition
-  const counts = new Map<string, number>()
-  return {
-    enter(match) {
-      for (const value of match.values ?? []) counts.set(value, (counts.get(value) ?? 0) + 1)
-    },
-    leave(match) {
-      for (const value of match.values ?? []) {
-        const left = (counts.get(value) ?? 0) - 1
-        if (left > 0) counts.set(value, left)
-        else counts.delete(value)
-      }
-    },
-    full: () => satisfies(counts.size, bounds),
-    value: () => counts.size,
+function addTo(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1)
+}
+
+function takeFrom(counts: Map<string, number>, key: string): void {
+  const left = (counts.get(key) ?? 0) - 1
+  if (left > 0) counts.set(key, left)
+  else counts.delete(key)
+}
+
+class ValueCount implements Measure {
+  readonly #spec: CorrelationSpec
+  readonly #counts = new Map<string, number>()
+
+  constructor(spec: CorrelationSpec) {
+    this.#spec = spec
+  }
+
+  enter({ values }: StoredMatch): void {
+    if (typeof values === 'string') addTo(this.#counts, values)
+    else for (const value of (values ?? []) as readonly string[]) addTo(this.#counts, value)
+  }
+
+  leave({ values }: StoredMatch): void {
+    if (typeof values === 'string') takeFrom(this.#counts, values)
+    else for (const value of (values ?? []) as readonly string[]) takeFrom(this.#counts, value)
+  }
+
+  full(): boolean {
+    return satisfies(this.#counts.size, this.#spec.condition.bounds)
+  }
+
+  value(): number {
+    return this.#counts.size
   }
 }
+
+const numbersOf = ({ values }: StoredMatch) => (values ?? []) as readonly number[]
 
 /**
  * Sums in whole thousandths, because adding and taking away floats leaves a rest that depends on the way there, and
  * the same events must give the same alert.
  */
-function sumValues(spec: CorrelationSpec): Measure {
-  const { bounds } = spec.condition
-  let thousandths = 0n
-  let count = 0
-  const total = () => Number(thousandths) / 1000
-  return {
-    enter(match) {
-      for (const value of match.numbers ?? []) {
-        thousandths += toThousandths(value)
-        count++
-      }
-    },
-    leave(match) {
-      for (const value of match.numbers ?? []) {
-        thousandths -= toThousandths(value)
-        count--
-      }
-    },
-    full: () => count > 0 && satisfies(total(), bounds),
-    value: total,
+class ValueSum implements Measure {
+  readonly #spec: CorrelationSpec
+  #thousandths = 0n
+  #count = 0
+
+  constructor(spec: CorrelationSpec) {
+    this.#spec = spec
+  }
+
+  enter(match: StoredMatch): void {
+    for (const value of numbersOf(match)) {
+      this.#thousandths += toThousandths(value)
+      this.#count++
+    }
+  }
+
+  leave(match: StoredMatch): void {
+    for (const value of numbersOf(match)) {
+      this.#thousandths -= toThousandths(value)
+      this.#count--
+    }
+  }
+
+  full(): boolean {
+    return this.#count > 0 && satisfies(this.value(), this.#spec.condition.bounds)
+  }
+
+  value(): number {
+    return Number(this.#thousandths) / 1000
   }
 }
 
@@ -95,58 +138,67 @@ function toThousandths(value: number): bigint {
 }
 
 /** Average, percentile, median: over values sorted anew for each judgement, so that order of arrival leaves no trace. */
-function rankValues(spec: CorrelationSpec): Measure {
-  const { bounds, percentile = 50 } = spec.condition
-  const held = new Map<StoredMatch, readonly number[]>()
-  const value = () => {
-    const sorted = [...held.values()].flat().sort((a, b) => a - b)
+class ValueRank implements Measure {
+  readonly #spec: CorrelationSpec
+  readonly #held = new Map<StoredMatch, readonly number[]>()
+
+  constructor(spec: CorrelationSpec) {
+    this.#spec = spec
+  }
+
+  enter(match: StoredMatch): void {
+    this.#held.set(match, numbersOf(match))
+  }
+
+  leave(match: StoredMatch): void {
+    this.#held.delete(match)
+  }
+
+  full(): boolean {
+    const now = this.value()
+    return !Number.isNaN(now) && satisfies(now, this.#spec.condition.bounds)
+  }
+
+  value(): number {
+    const { type, condition } = this.#spec
+    const sorted = [...this.#held.values()].flat().sort((a, b) => a - b)
     if (sorted.length === 0) return Number.NaN
-    if (spec.type === 'value_avg') return sorted.reduce((sum, one) => sum + one, 0) / sorted.length
+    if (type === 'value_avg') return sorted.reduce((sum, one) => sum + one, 0) / sorted.length
     // linear between the two nearest ranks, as spreadsheets and numpy do
-    const rank = ((spec.type === 'value_median' ? 50 : percentile) / 100) * (sorted.length - 1)
+    const rank = ((type === 'value_median' ? 50 : (condition.percentile ?? 50)) / 100) * (sorted.length - 1)
     const below = sorted[Math.floor(rank)] as number
     const above = sorted[Math.ceil(rank)] as number
     return below + (above - below) * (rank - Math.floor(rank))
   }
-  return {
-    enter: (match) => void held.set(match, match.numbers ?? []),
-    leave: (match) => void held.delete(match),
-    full: () => {
-      const now = value()
-      return !Number.isNaN(now) && satisfies(now, bounds)
-    },
-    value,
-  }
 }
 
 /** temporal: how many of the rules were seen, or what the expression says. */
-function rulesSeen(spec: CorrelationSpec): Measure {
-  const { bounds, expression } = spec.condition
-  const all = new Set(spec.rules.map(({ id }) => id)).size
-  const counts = new Map<string, number>()
-  const seen = (id: string) => counts.has(id)
-  return {
-    enter(match) {
-      for (const rule of match.rules) {
-        const id = spec.rules[rule]?.id as string
-        counts.set(id, (counts.get(id) ?? 0) + 1)
-      }
-    },
-    leave(match) {
-      for (const rule of match.rules) {
-        const id = spec.rules[rule]?.id as string
-        const left = (counts.get(id) ?? 0) - 1
-        if (left > 0) counts.set(id, left)
-        else counts.delete(id)
-      }
-    },
-    full: () =>
-      expression
-        ? evaluate(expression, seen)
-        : bounds.length > 0
-          ? satisfies(counts.size, bounds)
-          : counts.size === all,
-    value: () => counts.size,
+class RulesSeen implements Measure {
+  readonly #spec: CorrelationSpec
+  readonly #all: number
+  readonly #counts = new Map<string, number>()
+
+  constructor(spec: CorrelationSpec) {
+    this.#spec = spec
+    this.#all = new Set(spec.rules.map(({ id }) => id)).size
+  }
+
+  enter(match: StoredMatch): void {
+    for (const rule of match.rules) addTo(this.#counts, this.#spec.rules[rule]?.id as string)
+  }
+
+  leave(match: StoredMatch): void {
+    for (const rule of match.rules) takeFrom(this.#counts, this.#spec.rules[rule]?.id as string)
+  }
+
+  full(): boolean {
+    const { bounds, expression } = this.#spec.condition
+    if (expression) return evaluate(expression, (id) => this.#counts.has(id))
+    return bounds.length > 0 ? satisfies(this.#counts.size, bounds) : this.#counts.size === this.#all
+  }
+
+  value(): number {
+    return this.#counts.size
   }
 }
 
@@ -159,43 +211,58 @@ function rulesSeen(spec: CorrelationSpec): Measure {
  *
  * Matches with the same time count as in order, whatever their ids: many logs have seconds only.
  */
-function ruleOrder(spec: CorrelationSpec): Measure {
-  const { bounds, expression } = spec.condition
-  const steps = expression ? wantedSteps(spec) : spec.rules.map((_rule, index) => index)
-  const ids = steps.map((index) => spec.rules[index]?.id as string)
-  const needed = bounds.length > 0 ? undefined : ids.length
-  const latest = ids.map(() => Number.NEGATIVE_INFINITY)
-  const seen = rulesSeen(spec)
-  let tieTime = Number.NaN
-  let tied = new Set<string>()
-  let since = 0
-  const reached = () => latest.findLastIndex((start) => start >= since) + 1
-  return {
-    enter(match) {
-      seen.enter(match)
-      const own = new Set(match.rules.map((index) => spec.rules[index]?.id as string))
-      for (let k = ids.length - 1; k >= 0; k--) {
-        if (!own.has(ids[k] as string)) continue
-        const start = k === 0 ? match.t : (latest[k - 1] as number)
-        if (start > (latest[k] as number)) latest[k] = start
-      }
-      if (match.t !== tieTime) {
-        tieTime = match.t
-        tied = new Set()
-      }
-      for (const id of own) tied.add(id)
-      for (let k = 1; k < ids.length; k++) {
-        const before = latest[k - 1] as number
-        if (ids[k] !== ids[k - 1] && tied.has(ids[k] as string) && before > (latest[k] as number)) latest[k] = before
-      }
-    },
-    leave: (match) => seen.leave(match),
-    full(from) {
-      since = from
-      if (expression && !seen.full(from)) return false
-      return needed === undefined ? satisfies(reached(), bounds) : (latest[needed - 1] as number) >= from
-    },
-    value: reached,
+class RuleOrder implements Measure {
+  readonly #spec: CorrelationSpec
+  readonly #ids: readonly string[]
+  readonly #latest: number[]
+  readonly #seen: RulesSeen | undefined
+  #tieTime = Number.NaN
+  #tied = new Set<string>()
+  #since = 0
+
+  constructor(spec: CorrelationSpec) {
+    this.#spec = spec
+    const steps = spec.condition.expression ? wantedSteps(spec) : spec.rules.map((_rule, index) => index)
+    this.#ids = steps.map((index) => spec.rules[index]?.id as string)
+    this.#latest = this.#ids.map(() => Number.NEGATIVE_INFINITY)
+    if (spec.condition.expression) this.#seen = new RulesSeen(spec)
+  }
+
+  enter(match: StoredMatch): void {
+    this.#seen?.enter(match)
+    const ids = this.#ids
+    const latest = this.#latest
+    const own = new Set(match.rules.map((index) => this.#spec.rules[index]?.id as string))
+    for (let k = ids.length - 1; k >= 0; k--) {
+      if (!own.has(ids[k] as string)) continue
+      const start = k === 0 ? match.t : (latest[k - 1] as number)
+      if (start > (latest[k] as number)) latest[k] = start
+    }
+    if (match.t !== this.#tieTime) {
+      this.#tieTime = match.t
+      this.#tied = new Set()
+    }
+    for (const id of own) this.#tied.add(id)
+    for (let k = 1; k < ids.length; k++) {
+      const before = latest[k - 1] as number
+      if (ids[k] !== ids[k - 1] && this.#tied.has(ids[k] as string) && before > (latest[k] as number))
+        latest[k] = before
+    }
+  }
+
+  leave(match: StoredMatch): void {
+    this.#seen?.leave(match)
+  }
+
+  full(from: number): boolean {
+    this.#since = from
+    if (this.#seen && !this.#seen.full()) return false
+    const { bounds } = this.#spec.condition
+    return bounds.length > 0 ? satisfies(this.value(), bounds) : (this.#latest.at(-1) as number) >= from
+  }
+
+  value(): number {
+    return this.#latest.findLastIndex((start) => start >= this.#since) + 1
   }
 }
 
