@@ -62,15 +62,12 @@ async function measure(): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'haetae-bench-'))
   const profiles = join(dir, 'profiles')
   mkdirSync(profiles)
-  const main = fileURLToPath(new URL('../cli/cli.ts', import.meta.url))
-  const flags = values.profile ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : []
-  const node = spawn(
-    process.execPath,
-    [...flags, main, 'start', '--data', join(dir, 'data'), '--http-port', '0', '--syslog-port', '0'],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
+  const haetae = fileURLToPath(new URL('../bin/haetae', import.meta.url))
+  const profiling = values.profile ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profiles}` } : {}
+  const node = spawn(haetae, ['start', '--data', join(dir, 'data'), '--http-port', '0', '--syslog-port', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...profiling },
+  })
   try {
     const said = await new Promise<string>((resolve, reject) => {
       let text = ''

@@ -76,7 +76,7 @@ export const ConfigSchema = Type.Object(
     store: Type.Object(
       {
         keepFor: { ...Duration, default: '365d' },
-        cache: { ...Bytes, default: '128 MiB' },
+        cache: { ...Bytes, default: '64 MiB' },
       },
       { ...strict, default: {} },
     ),

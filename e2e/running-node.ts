@@ -42,11 +42,11 @@ process.on('exit', () => {
   for (const child of started) child.kill('SIGKILL')
 })
 
-/** Starts it on the runtime of the tests, which is the pinned one; ports are free ones. */
+/** Starts it as a user does; ports are free ones. */
 export async function startNode(options: StartOptions): Promise<TestNode> {
   const args = ['start', '--data', options.dataDir]
   args.push('--http-port', String(options.httpPort ?? 0), '--syslog-port', String(options.syslogPort ?? 0))
-  const child = spawn(process.execPath, [join(root, 'cli/cli.ts'), ...args, ...(options.args ?? [])], {
+  const child = spawn(join(root, 'bin/haetae'), [...args, ...(options.args ?? [])], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
