@@ -62,6 +62,8 @@ class LineParser implements Parser {
   readonly #defaultZone: Zone
   readonly #zones = new Map<string, Zone>()
   readonly #envelope: Envelope = newEnvelope()
+  /** Packs that were asked about the line. */
+  readonly #tried: Pack[] = []
   readonly #context: PackContext = {
     event: {},
     body: '',
@@ -166,24 +168,28 @@ class LineParser implements Parser {
     const choose = this.#choose
     const { body, json } = this.#context
     const program = line.envelope ? choose.ofProgram(line.envelope.app) : undefined
-    const tried: Pack[] = []
-    const run = (pack: Pack): boolean => {
-      if (tried.includes(pack)) return false
-      tried.push(pack)
-      return this.#run(pack, line)
-    }
+    this.#tried.length = 0
     if (hinted && hinted.length > 0) {
-      if (program) for (const pack of program) if (hinted.includes(pack) && run(pack)) return pack
-      for (const pack of hinted) if (mayRead(pack, line) && run(pack)) return pack
+      if (program) for (const pack of program) if (hinted.includes(pack) && this.#try(pack, line)) return pack
+      for (const pack of hinted) if (mayRead(pack, line) && this.#try(pack, line)) return pack
     }
-    if (program) for (const pack of program) if (run(pack)) return pack
-    for (const pack of choose.ofFile(origin.peer)) if (run(pack)) return pack
+    if (program) for (const pack of program) if (this.#try(pack, line)) return pack
+    for (const pack of choose.ofFile(origin.peer)) if (this.#try(pack, line)) return pack
     if (json) {
-      for (const pack of choose.ofJson(json)) if (run(pack)) return pack
+      for (const pack of choose.ofJson(json)) if (this.#try(pack, line)) return pack
       return undefined
     }
-    for (const pack of choose.ofText(body)) if ((pack.detect.content || mayRead(pack, line)) && run(pack)) return pack
+    for (const pack of choose.ofText(body))
+      if ((pack.detect.content || mayRead(pack, line)) && this.#try(pack, line)) return pack
     return undefined
+  }
+
+  /** Each pack is asked once a line. */
+  #try(pack: Pack, line: Line): boolean {
+    const tried = this.#tried
+    if (tried.includes(pack)) return false
+    tried.push(pack)
+    return this.#run(pack, line)
   }
 
   #run(pack: Pack, line: Line): boolean {

@@ -5,8 +5,10 @@
 import { PipelineError } from '../../core/errors.ts'
 import type { EcsEvent } from '../../core/event.ts'
 import { type GrokGroup, generateAssignment, groupsOf } from './assign.ts'
+import type { CharSet } from './charset.ts'
 import { emit } from './emit.ts'
 import { expand, invalid } from './expand.ts'
+import { first } from './first.ts'
 import { hasBackReference } from './ir.ts'
 import { type AnyOf, requiredLiterals } from './literals.ts'
 import { findDanger } from './safety.ts'
@@ -43,6 +45,8 @@ export interface Grok {
   readonly literals: readonly string[]
   /** Per pattern, the sets of which a matching line contains one member each. */
   readonly required: readonly (readonly AnyOf[])[]
+  /** Per pattern, what a matching line begins with; undefined when that may be anything, or nothing. */
+  readonly firsts: readonly (CharSet | undefined)[]
   /**
    * False when the analysis found a way to backtrack without bound: run such a pattern where it can be stopped. True
    * speaks of one place to begin at. A search (`anchored: 'none'`) begins at many, so on long hostile lines it may still
@@ -95,6 +99,7 @@ function withStandard(extra: ReadonlyMap<string, string> | undefined, ecs: boole
 class OnePattern {
   readonly source: string
   readonly required: readonly AnyOf[]
+  readonly first: CharSet | undefined
   readonly groups: readonly GrokGroup[]
   readonly danger: string | undefined
   readonly fresh: (m: RegExpExecArray) => EcsEvent
@@ -123,6 +128,8 @@ class OnePattern {
     this.#multi = single.linewise ? build(emit(tree, { ...options, singleLine: false }).source, place) : undefined
     this.danger = findDanger(tree)
     this.required = requiredLiterals(tree)
+    const begin = anchored === 'none' ? undefined : first(tree)
+    this.first = begin === undefined || begin.empty ? undefined : begin.set
     let group = single.groups
     const groupOfSlot = [...single.groupOfSlot]
     for (const loop of single.loops) for (const [slot] of loop.slots) groupOfSlot[slot] = ++group
@@ -188,6 +195,7 @@ class CompiledGrok implements Grok {
   readonly source: string
   readonly literals: readonly string[]
   readonly required: readonly (readonly AnyOf[])[]
+  readonly firsts: readonly (CharSet | undefined)[]
   readonly groups: readonly GrokGroup[]
   readonly safe: boolean
   readonly dangers: readonly string[]
@@ -199,6 +207,7 @@ class CompiledGrok implements Grok {
     this.#first = breakOnMatch
     this.source = all.map((one) => one.source).join('\n')
     this.required = all.map((one) => one.required)
+    this.firsts = all.map((one) => one.first)
     this.dangers = all.flatMap((one) => (one.danger === undefined ? [] : [one.danger]))
     this.safe = this.dangers.length === 0
     this.groups = all.flatMap((one) => one.groups)

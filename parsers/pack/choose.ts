@@ -1,33 +1,37 @@
 // Which packs may know a line, most likely first: by the hint of its input, by the program that wrote it, by what it holds.
 
 import type { EcsEvent } from '../../core/event.ts'
-import { isObject } from './context.ts'
-import type { Detect, JsonKey, Pack } from './pack.ts'
+import { JsonIndex } from './choose-json.ts'
+import { TextIndex } from './choose-text.ts'
+import type { Pack } from './pack.ts'
 
 const NONE: readonly Pack[] = []
 const MAX_CACHED = 4096
 
-/** An index over the packs. Answers lists that stay the caller's to read only. */
+/** An index over the packs. Answers lists that stay the caller's to read only, until the next question of that kind. */
 export class PackChooser {
   readonly #byHint = new Map<string, Pack[]>()
   readonly #byProgram = new Map<string, Pack[]>()
   readonly #byFile: Pack[] = []
-  readonly #byJson: Pack[] = []
-  readonly #byText: Pack[] = []
-  readonly #whole: Pack[] = []
+  readonly #byJson: JsonIndex
+  readonly #byText: TextIndex
+  readonly #whole: TextIndex
   readonly #files = new Map<string, readonly Pack[]>()
+  readonly #tags = new Map<string, readonly Pack[]>()
 
   constructor(packs: readonly Pack[]) {
-    for (const pack of [...packs].sort((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1))) {
+    const sorted = [...packs].sort((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1))
+    for (const pack of sorted) {
       for (const hint of new Set([pack.name, pack.dataset, pack.module, ...pack.aliases]))
         push(this.#byHint, hint.toLowerCase(), pack)
-      const { detect } = pack
-      for (const program of detect.programs) push(this.#byProgram, program, pack)
-      if (detect.files.length > 0) this.#byFile.push(pack)
-      if (detect.whole) this.#whole.push(pack)
-      if (detect.json.length > 0) this.#byJson.push(pack)
-      if (detect.content || detect.contains.length > 0 || detect.starts.length > 0) this.#byText.push(pack)
+      for (const program of pack.detect.programs) push(this.#byProgram, program, pack)
+      if (pack.detect.files.length > 0) this.#byFile.push(pack)
     }
+    this.#byJson = new JsonIndex(sorted.filter(({ detect }) => detect.json.length > 0))
+    this.#whole = new TextIndex(sorted.filter(({ detect }) => detect.whole))
+    this.#byText = new TextIndex(
+      sorted.filter(({ detect }) => detect.content || detect.contains.length > 0 || detect.starts.length > 0),
+    )
   }
 
   /** Packs of a dataset, a module, an alias, or of `dataset` before its last dot. */
@@ -37,7 +41,16 @@ export class PackChooser {
 
   /** Packs of a syslog tag: as written, then without what follows a slash, a bracket or a dot-number. */
   ofProgram(tag: string): readonly Pack[] {
-    const name = tag.toLowerCase()
+    let found = this.#tags.get(tag)
+    if (!found) {
+      found = this.#findProgram(tag.toLowerCase())
+      if (this.#tags.size >= MAX_CACHED) this.#tags.clear()
+      this.#tags.set(tag, found)
+    }
+    return found
+  }
+
+  #findProgram(name: string): readonly Pack[] {
     const found = this.#byProgram.get(name)
     if (found) return found
     const slash = name.lastIndexOf('/')
@@ -60,18 +73,18 @@ export class PackChooser {
   }
 
   /** Packs whose keys a JSON body has. */
-  *ofJson(json: EcsEvent): Generator<Pack> {
-    for (const pack of this.#byJson) if (pack.detect.json.some((keys) => hasKeys(json, keys))) yield pack
+  ofJson(json: EcsEvent): readonly Pack[] {
+    return this.#byJson.find(json)
   }
 
   /** Packs that may be tried on a line before an envelope is looked for. */
-  *ofWhole(line: string): Generator<Pack> {
-    for (const pack of this.#whole) if (mayBe(line, pack.detect)) yield pack
+  ofWhole(line: string): readonly Pack[] {
+    return this.#whole.find(line)
   }
 
   /** Packs that may be tried on a text. */
-  *ofText(body: string): Generator<Pack> {
-    for (const pack of this.#byText) if (mayBe(body, pack.detect)) yield pack
+  ofText(body: string): readonly Pack[] {
+    return this.#byText.find(body)
   }
 }
 
@@ -79,21 +92,4 @@ function push(map: Map<string, Pack[]>, key: string, pack: Pack): void {
   const list = map.get(key)
   if (list) list.push(pack)
   else map.set(key, [pack])
-}
-
-function hasKeys(json: EcsEvent, keys: readonly JsonKey[]): boolean {
-  for (const { name, path, values } of keys) {
-    // `"ecs.version": …` as much as `"ecs": {"version": …}`
-    const flat = path.length > 1 && Object.hasOwn(json, name)
-    let node: EcsEvent[string] = flat ? json[name] : json
-    for (const part of flat ? [] : path) node = isObject(node) && Object.hasOwn(node, part) ? node[part] : undefined
-    if (node === undefined || (values && !values.has(String(node)))) return false
-  }
-  return true
-}
-
-function mayBe(body: string, { starts, contains }: Detect): boolean {
-  if (starts.length > 0 && !starts.some((text) => body.startsWith(text))) return false
-  for (const text of contains) if (!body.includes(text)) return false
-  return true
 }

@@ -3,6 +3,7 @@
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import type { TimeContext } from '../time/time.ts'
 import type { GrokStep } from '../unparsed/tally.ts'
+import type { TextNeed } from './needs.ts'
 
 /** One per parser, reused from line to line. */
 export interface PackContext extends TimeContext {
@@ -43,6 +44,8 @@ export interface CompileEnv {
   readonly tables: ReadonlyMap<string, ReadonlyMap<string, EcsValue>>
   /** Grok steps of the pack, as they are compiled. */
   readonly groks: GrokStep[]
+  /** What the grok steps that read the body need, by their place (keys joined by dots). */
+  readonly needs: Map<string, readonly TextNeed[]>
   /** `file` for messages of the grok compiler, which adds a column. */
   readonly place: (path: readonly (string | number)[]) => string
 }

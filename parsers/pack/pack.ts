@@ -6,6 +6,7 @@ import { PipelineError } from '../../core/errors.ts'
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import { beginTry, endTry, type GrokStep, newTally, type Tally } from '../unparsed/tally.ts'
 import { type CompileEnv, type Fail, isObject, type PackContext, type Step } from './context.ts'
+import type { TextNeed } from './needs.ts'
 import { compileBlocks, compileFirst } from './steps.ts'
 
 /** How a pack is found for a line that nobody named it for. */
@@ -47,6 +48,8 @@ export interface Pack {
   /** How often it was asked, and could read. */
   readonly counts: Tally
   readonly groks: readonly GrokStep[]
+  /** A text that is no JSON is read only when it fulfils one of these; undefined: any may be. */
+  readonly needs: readonly TextNeed[] | undefined
   /** Reads context.body into context.event; false when the body is not this pack's. Never throws. */
   readonly run: (context: PackContext) => boolean
 }
@@ -104,6 +107,7 @@ export function compilePack(text: string, file: string): Pack {
     fail,
     place,
     groks: [],
+    needs: new Map(),
     patterns: textMap(root['patterns'], ['patterns'], fail),
     tables: tables(root['tables'], fail),
   }
@@ -122,9 +126,23 @@ export function compilePack(text: string, file: string): Pack {
     file,
     counts,
     groks: env.groks,
+    needs: textNeeds(root['parse'], env),
     run: runner(parse, steps, counts),
   }
 }
+
+/** A block that runs a pattern over the body reads nothing else; one that reads JSON reads no text. */
+function textNeeds(parse: EcsValue, env: CompileEnv): TextNeed[] | undefined {
+  const needs: TextNeed[] = []
+  for (const [i, block] of (parse as EcsEvent[]).entries()) {
+    const own = env.needs.get(`parse.${i}.grok`)
+    if (own) needs.push(...own)
+    else if (!readsJsonAlone(block['json'])) return undefined
+  }
+  return needs
+}
+
+const readsJsonAlone = (json: EcsValue) => json === true || (isObject(json) && json['from'] === undefined)
 
 function runner(parse: Step, steps: Step | undefined, counts: Tally): (context: PackContext) => boolean {
   return (context) => {

@@ -13,6 +13,7 @@ import { compileGrok } from '../grok/grok.ts'
 import { beginTry, endTry, type GrokStep, newTally } from '../unparsed/tally.ts'
 import { coerceFor } from './coerce.ts'
 import { type Compile, type CompileEnv, isObject, type PackContext, type Where } from './context.ts'
+import { needsOf } from './needs.ts'
 import { compileGet, compilePut, parsePath } from './path.ts'
 import { compileValue } from './value.ts'
 
@@ -60,6 +61,7 @@ export const grok: Compile = (value, where, env) => {
     ofBody: from === undefined,
   }
   env.groks.push(step)
+  if (step.ofBody) env.needs.set(where.join('.'), needsOf(compiled))
   return (context) => {
     const text = from ? from(context) : context.body
     if (typeof text !== 'string') return false

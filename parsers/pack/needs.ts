@@ -1,0 +1,59 @@
+// What a text must have before a pattern can read it: told without running the pattern, so that a line of an unknown
+// program does not cost one run for each pack there is.
+
+import { type CharSet, contains } from '../grok/charset.ts'
+import type { Grok } from '../grok/grok.ts'
+
+/** Characters below 128, one bit each. */
+export type CharMask = readonly [number, number, number, number]
+
+export interface TextNeed {
+  /** The text begins with one of these; undefined: with anything, or it may be empty. */
+  readonly first: CharSet | undefined
+  /** All of these characters are in the text. */
+  readonly chars: CharMask
+}
+
+const NONE: CharMask = [0, 0, 0, 0]
+
+/** Every pattern's need: a text that a grok step reads fulfils one of them. */
+export function needsOf(grok: Grok): TextNeed[] {
+  return grok.required.map((required, i) => ({
+    first: grok.firsts[i],
+    chars: required.reduce((mask, anyOf) => either(mask, anyOf.map(maskOf).reduce(both)), NONE),
+  }))
+}
+
+/** True when a text that begins so may be read: `unit` is its first character, NaN when it is empty. */
+export const mayBegin = ({ first }: TextNeed, unit: number): boolean => first === undefined || contains(first, unit)
+
+/** The need of all these texts at once. */
+export const needOfTexts = (texts: readonly string[]): CharMask => texts.map(maskOf).reduce(either, NONE)
+
+export const either = (a: CharMask, b: CharMask): CharMask => [a[0] | b[0], a[1] | b[1], a[2] | b[2], a[3] | b[3]]
+const both = (a: CharMask, b: CharMask): CharMask => [a[0] & b[0], a[1] & b[1], a[2] & b[2], a[3] & b[3]]
+
+function maskOf(text: string): CharMask {
+  const mask: [number, number, number, number] = [0, 0, 0, 0]
+  markChars(text, mask)
+  return mask
+}
+
+/** Sets the bits of the text's characters below 128. */
+export function markChars(text: string, mask: { [index: number]: number }): void {
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit < 32) a |= 1 << unit
+    else if (unit < 64) b |= 1 << unit
+    else if (unit < 96) c |= 1 << unit
+    else if (unit < 128) d |= 1 << unit
+  }
+  mask[0] = a
+  mask[1] = b
+  mask[2] = c
+  mask[3] = d
+}
