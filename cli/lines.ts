@@ -1,6 +1,7 @@
 // Reading input line by line, from a file or standard input, as bytes: a line need not be UTF-8.
 
 import { createReadStream } from 'node:fs'
+import { PipelineError } from '../core/errors.ts'
 
 /** Lines without their LF; a last line without LF counts. @param path '-' is standard input */
 export async function* readLines(path: string): AsyncGenerator<Buffer> {
@@ -17,6 +18,19 @@ export async function* readLines(path: string): AsyncGenerator<Buffer> {
     if (start < chunk.length) carry.push(Buffer.from(chunk.subarray(start)))
   }
   if (carry.length > 0) yield Buffer.concat(carry)
+}
+
+/** The whole input as one line, once. @throws REQUEST_INVALID over `maxBytes` */
+export async function* readWhole(path: string, maxBytes: number): AsyncGenerator<Buffer> {
+  const stream = path === '-' ? process.stdin : createReadStream(path)
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > maxBytes) throw new PipelineError('REQUEST_INVALID', { problem: `${path} is over ${maxBytes} bytes` })
+    chunks.push(chunk)
+  }
+  if (bytes > 0) yield Buffer.concat(chunks)
 }
 
 /** Writes NDJSON with backpressure, in few system calls. */

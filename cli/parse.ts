@@ -4,18 +4,22 @@ import { parseArgs } from 'node:util'
 import { PipelineError } from '../core/errors.ts'
 import type { Parser } from '../core/parser.ts'
 import type { Origin } from '../core/raw-batch.ts'
+import { splitDocument } from '../ingest/split/split-document.ts'
 import { loadPacks } from '../parsers/packs.ts'
 import { createParser } from '../parsers/parser.ts'
 import type { Command } from './cli.ts'
-import { NdjsonWriter, readLines } from './lines.ts'
+import { NdjsonWriter, readLines, readWhole } from './lines.ts'
 import { packFolders } from './own-files.ts'
 
 export const command: Command = {
   summary: 'turn lines into ECS events',
-  usage: `haetae parse [--input lines|jsonl] [--dataset D] [--zone Z] [--packs DIR] [--now TIME] [FILE|-]
+  usage: `haetae parse [--input lines|jsonl] [--split] [--whole] [--dataset D] [--zone Z] [--packs DIR] [--now TIME] [FILE|-]
 
   --input lines   (default) every line of the input is a log line
   --input jsonl   every line is {"id", "raw", "dataset"?}
+  --split         split lines that are JSON documents of many records (CloudTrail, Azure, CloudWatch, Kubernetes lists,
+                  Trivy reports, arrays), one answer a record: ids are "line.record"
+  --whole         the whole input is one line: for documents that are written over several
   --dataset D     hint which pack the lines belong to; without it the pack is detected
   --zone Z        time zone of lines that name none (default UTC)
   --packs DIR     more packs; may be repeated
@@ -29,6 +33,8 @@ A line no pack knows is answered too, with error.message saying why.`,
       allowPositionals: true,
       options: {
         input: { type: 'string', default: 'lines' },
+        split: { type: 'boolean', default: false },
+        whole: { type: 'boolean', default: false },
         dataset: { type: 'string' },
         zone: { type: 'string', default: 'UTC' },
         packs: { type: 'string', multiple: true, default: [] },
@@ -41,12 +47,21 @@ A line no pack knows is answered too, with error.message saying why.`,
         command: 'parse',
       })
     }
+    if (values.input === 'jsonl' && (values.split || values.whole)) {
+      throw new PipelineError('USAGE', { problem: '--split and --whole go with --input lines', command: 'parse' })
+    }
     const parse = openLineParser({ packs: values.packs, zone: values.zone, now: parseNow(values.now) })
     const out = new NdjsonWriter()
     let number = 0
-    for await (const line of readLines(positionals[0] ?? '-')) {
+    const path = positionals[0] ?? '-'
+    for await (const line of values.whole ? readWhole(path, MAX_WHOLE_BYTES) : readLines(path)) {
       number++
-      if (values.input === 'lines') await out.write({ id: number, event: parse(line, values.dataset) })
+      if (values.split) {
+        let part = 0
+        for (const record of splitLine(line)) {
+          await out.write({ id: `${number}.${++part}`, event: parse(record, values.dataset) })
+        }
+      } else if (values.input === 'lines') await out.write({ id: number, event: parse(line, values.dataset) })
       else {
         if (line.length === 0) continue
         const { id, raw, dataset } = readCase(line, number)
@@ -56,6 +71,16 @@ A line no pack knows is answered too, with error.message saying why.`,
     await out.flush()
     return 0
   },
+}
+
+/** What `--whole` reads into memory at most. */
+const MAX_WHOLE_BYTES = 256 * 1024 * 1024
+
+function splitLine(line: Buffer): Buffer[] {
+  const records: Buffer[] = []
+  const { leftOut } = splitDocument(line, (record) => records.push(record))
+  if (leftOut > 0) process.stderr.write(`${leftOut} parts that are no records were left out (docs/inputs.md)\n`)
+  return records
 }
 
 export interface Case {

@@ -17,7 +17,7 @@ export const refusals = {
   unread_at_close: 'read from the network, but there was no room until the deadline when the input was closed',
   content_type: 'HTTP 415: a content type, charset or encoding that is not supported',
   body_too_large: 'HTTP 413: the body is over the limit as sent',
-  decompressed_too_large: 'HTTP 413: the body is over the limit once decompressed',
+  decompressed_too_large: 'HTTP 413: the body is over the limit once decompressed, or once split',
   bad_encoding: 'HTTP 400: compressed data is damaged, cut short or followed by something else',
   bad_body: 'HTTP 400: not the JSON or the shape that belongs here',
   bad_parameter: 'HTTP 400: source, dataset, cluster or Idempotency-Key is not well formed',

@@ -19,6 +19,8 @@ export interface BodyLimits {
 /** A body and the memory that is booked for it: call `release` when the request is over. */
 export interface Body {
   readonly bytes: Buffer
+  /** Books more for it. @throws HttpRefusal busy */
+  hold(bytes: number): void
   release(): void
 }
 
@@ -55,10 +57,10 @@ export async function readBody(
   }
   try {
     const sent = await collect(stream, headers, limits, hold)
-    if (!decompress) return { bytes: sent, release }
+    if (!decompress) return { bytes: sent, hold, release }
     const bytes = await gate.run(() => expand(decompress, sent, encoding, limits.maxDecompressedBytes))
     hold(bytes.length)
-    return { bytes, release }
+    return { bytes, hold, release }
   } catch (error) {
     release()
     throw error

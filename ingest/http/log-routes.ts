@@ -22,8 +22,9 @@ export const logLimits: HttpLimits = {
 const contentTypes = ['application/x-ndjson', 'application/ndjson', 'application/json', 'text/plain'] as const
 
 /**
- * `POST /v1/logs`. Bodies: NDJSON or text (a record a line), JSON (one object, or an array of objects and strings); plain
- * or gzip, deflate, zstd. `source` and `dataset` as query or `X-Haetae-Source`, `X-Haetae-Dataset` headers: the source is
+ * `POST /v1/logs`. Bodies: NDJSON or text (a record a line), JSON (one object, or an array of objects and strings; an
+ * object that is a list of records, as clouds and scanners write them, gives those: split/wrapper.ts); plain or gzip,
+ * deflate, zstd. `source` and `dataset` as query or `X-Haetae-Source`, `X-Haetae-Dataset` headers: the source is
  * `http:<name>`, or `http`. Answers 200 `{accepted}` once every record is durable, and otherwise a Problem:
  * 503 with Retry-After while the disk is behind (nothing taken), or when it took over `durableTimeoutMs` (may be stored yet).
  * With an `Idempotency-Key` a repeated request is stored once; **without one, a request repeated after a lost answer or
@@ -48,7 +49,8 @@ export async function logRoutes(app: FastifyInstance, options: HttpInputOptions)
     const body = await scope.readBody(request)
     try {
       const split = type === 'application/json' ? splitJson : splitLines
-      const records = split(body.bytes, scope.limits)
+      const { records, builtBytes, leftOut } = split(body.bytes, scope.limits)
+      body.hold(builtBytes)
       const { meter } = source
       if (key !== undefined && !seenKeys.agrees(meter.source, key, body.bytes)) {
         throw new HttpRefusal('key_reused', 'this Idempotency-Key was used before for another body')
@@ -58,6 +60,7 @@ export async function logRoutes(app: FastifyInstance, options: HttpInputOptions)
       )
       const origin = source.originOf(request)
       await handOver(options.intake, meter, origin, options.now(), keyed, scope.limits.durableTimeoutMs)
+      if (leftOut > 0) meter.count('ingest_split_left_out_total', leftOut)
       return records.length
     } finally {
       body.release()
