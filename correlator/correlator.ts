@@ -8,8 +8,8 @@ import type { Alert, AlertChange, Correlator, RuleMatch } from '../core/detect.t
 import { PipelineError } from '../core/errors.ts'
 import { Correlation, type CorrelationSnapshot, type Derived, type LeftOut } from './windows/correlation.ts'
 import { digestOf, shortHash } from './windows/episode.ts'
-import { GroupKeys } from './windows/group-key.ts'
-import { EntitySlots, Reasons } from './windows/intern.ts'
+import { fieldName, GroupKeys } from './windows/group-key.ts'
+import { Reasons } from './windows/intern.ts'
 import { MatchPacker, MatchUnpacker, type PackedMatches } from './windows/packed-matches.ts'
 import { type CorrelationSpec, judgingOf, type RuleInfo } from './windows/spec.ts'
 import type { StoredMatch } from './windows/stored-match.ts'
@@ -102,7 +102,7 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
       new Correlation(spec, {
         maxKeys: options.maxKeysPerRule ?? 100_000,
         maxMatchesPerGroup: options.maxMatchesPerGroup ?? 10_000,
-        points: usedBy.has(spec.id),
+        pointFields: usedBy.has(spec.id) ? fieldsAbove(spec.id, all) : undefined,
         above: spec.rules.some(({ id }) => correlations.has(id)),
         keysOf,
         holdMs: holdOf(spec, correlations),
@@ -120,7 +120,6 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     )
 
   let watermark = Number.NEGATIVE_INFINITY
-  const entitySlots = new EntitySlots()
   const knownRules = new Map<string, Known>()
   const recent = new Set<string>()
   const cold: string[] = []
@@ -197,9 +196,8 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
         const interested = found.users
         if (interested.length === 0) continue
         const why = found.reasons.listOf(match.why)
-        const entities = entitySlots.intern(match.entities)
         let plain: StoredMatch | undefined
-        for (const { correlation, index } of interested) plain = correlation.insert(match, index, why, entities, plain)
+        for (const { correlation, index } of interested) plain = correlation.insert(match, index, why, plain)
       }
       if (to > watermark) watermark = to
       advance(watermark - allowedLatenessMs, changes)
@@ -275,6 +273,17 @@ function inBuildOrder(specs: readonly CorrelationSpec[]): CorrelationSpec[] {
   }
   for (const spec of specs) visit(spec)
   return [...done]
+}
+
+/** Fields of this correlation's points that those above ask for, and those above them. */
+function fieldsAbove(id: string, specs: readonly CorrelationSpec[]): string[] {
+  const fields = new Set<string>()
+  for (const spec of specs) {
+    if (!spec.rules.some((rule) => rule.id === id)) continue
+    for (const name of [...spec.groupBy, ...spec.condition.fields]) fields.add(fieldName(spec, id, name))
+    for (const name of fieldsAbove(spec.id, specs)) fields.add(name)
+  }
+  return [...fields].sort()
 }
 
 /** A correlation above one that waits for its windows to close must itself wait as long. */

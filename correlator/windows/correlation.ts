@@ -1,12 +1,13 @@
 // One correlation: matches in, groups kept within bounds, changes of alerts out.
 
 import type { Alert, AlertChange, RuleMatch } from '../../core/detect.ts'
+import type { Scalar } from '../../core/event.ts'
 import { DueHeap } from './due-heap.ts'
 import { alertId, alertOf, type Episode, type Point, shortHash } from './episode.ts'
 import { Group, type GroupSnapshot, type Sent } from './group.ts'
 import { fieldName, fieldValues, fullKey, type GroupKeys, type Valued } from './group-key.ts'
 import { type GroupRules, groupRules } from './group-rules.ts'
-import { indexList } from './intern.ts'
+import { indexList, isSameFlat } from './intern.ts'
 import { OldestGroups } from './oldest-groups.ts'
 import type { MatchPacker, MatchUnpacker } from './packed-matches.ts'
 import type { CorrelationSpec } from './spec.ts'
@@ -16,13 +17,14 @@ import { MAX_ELEMENTS, type StoredMatch, storedMatch } from './stored-match.ts'
 export const leftOutReasons = ['late', 'no_group', 'too_many_values', 'flooded', 'evicted'] as const
 export type LeftOut = (typeof leftOutReasons)[number]
 
+const FEW = 8 // matches of a group that has yet to grow
 const NO_REASONS: StoredMatch['why'] = [[]]
 
 export interface CorrelationOptions {
   readonly maxKeys: number
   readonly maxMatchesPerGroup: number
-  /** Another correlation builds on this one. */
-  readonly points: boolean
+  /** The fields that correlations built on this one ask for; undefined when there are none. */
+  readonly pointFields: readonly string[] | undefined
   /** This one builds on others. */
   readonly above: boolean
   /** The groups of matches by these fields: the same object for the same fields, so that work is shared. */
@@ -83,7 +85,7 @@ export class Correlation {
     this.holdMs = options.holdMs
     this.rules = groupRules(spec, options)
     this.#measure = spec.condition.fields.length > 0 ? spec.condition.fields.join(', ') : spec.type
-    this.#plain = spec.condition.fields.length === 0 && !options.points
+    this.#plain = spec.condition.fields.length === 0 && !this.rules.points
     this.#sides = spec.rules.map(({ id }, index) => ({
       rules: indexList(index),
       keys: options.keysOf(spec.groupBy.map((name) => fieldName(spec, id, name))),
@@ -97,7 +99,7 @@ export class Correlation {
 
   /**
    * Takes a match of `spec.rules[index]` into its groups.
-   * @param why its reasons and entities, kept once for equal matches
+   * @param why its reasons, kept once for equal ones
    * @param plain the same match as another correlation keeps it
    * @returns the match as others may keep it too
    */
@@ -105,7 +107,6 @@ export class Correlation {
     match: RuleMatch,
     index: number,
     why: StoredMatch['why'],
-    entities: StoredMatch['entities'],
     plain: StoredMatch | undefined,
   ): StoredMatch | undefined {
     if (match.timestamp < this.#horizon) {
@@ -119,9 +120,9 @@ export class Correlation {
       this.#insert(keys, plain)
       return plain
     }
-    const { timestamp, eventId } = match
+    const { timestamp, eventId, entities } = match
     const values = side.fields.length > 0 ? this.#measured(match, side) : undefined
-    const fields = this.rules.points ? match.fields : undefined
+    const fields = this.rules.points ? this.#pointFields(match) : undefined
     const stored = storedMatch(timestamp, eventId, side.rules, why, entities, values, fields, undefined)
     this.#insert(keys, stored)
     return this.#plain ? stored : plain
@@ -140,7 +141,7 @@ export class Correlation {
     const keys = this.#keysOf(point, side)
     if (keys.length === 0) return
     const values = side.fields.length > 0 ? this.#measured(point, side) : undefined
-    const fields = this.rules.points ? point.fields : undefined
+    const fields = this.rules.points ? this.#pointFields(point) : undefined
     const parts = { ids: point.ids, count: point.count, firstSeen: point.firstSeen }
     this.#insert(keys, storedMatch(point.t, id, side.rules, NO_REASONS, point.entities, values, fields, parts))
   }
@@ -161,7 +162,7 @@ export class Correlation {
         group = new Group(key)
         this.#groups.set(key, group)
       }
-      const done = group.insert(stored)
+      const done = group.insert(keys.length === 1 ? this.#shared(stored, group.matches) : stored)
       if (done === 'flooded') this.#options.leaveOut('flooded', 1)
       if (done !== 'new') continue
       if (group.matches.length > this.rules.maxMatches) {
@@ -170,6 +171,36 @@ export class Correlation {
       }
       this.#touch(group)
     }
+  }
+
+  /** Only what is asked for above. */
+  #pointFields({ fields }: Valued): RuleMatch['fields'] {
+    const asked: Record<string, Scalar | readonly Scalar[]> = Object.create(null)
+    for (const name of this.rules.pointFields) {
+      const value = Object.hasOwn(fields, name) ? fields[name] : undefined
+      if (value !== undefined) asked[name] = value
+    }
+    return asked
+  }
+
+  /** The matches of a group that grows say much the same: what is equal is kept once. */
+  #shared(stored: StoredMatch, matches: readonly StoredMatch[]): StoredMatch {
+    const { length } = matches
+    if (length === 0 || (length < FEW && !this.rules.points)) return stored
+    const { entities, fields } = matches[length - 1] as StoredMatch
+    const sameEntities = entities !== stored.entities && isSameFlat(entities, stored.entities)
+    const sameFields = fields !== undefined && stored.fields !== undefined && isSameFlat(fields, stored.fields)
+    if (!sameEntities && !sameFields) return stored
+    return storedMatch(
+      stored.t,
+      stored.id,
+      stored.rules,
+      stored.why,
+      sameEntities ? entities : stored.entities,
+      stored.values,
+      sameFields ? fields : stored.fields,
+      stored.parts,
+    )
   }
 
   /** What the condition's fields say of a match. */

@@ -10,6 +10,8 @@ export interface GroupRules {
   readonly alerts: boolean
   /** Another correlation builds on this one. */
   readonly points: boolean
+  /** The fields those above ask for. */
+  readonly pointFields: readonly string[]
   /** This one builds on others: an event may come by two ways. */
   readonly above: boolean
   /** rising: what a full window holds at least: so many events, or so many values of events. */
@@ -28,7 +30,11 @@ const MAX_BITS = 30
 
 export function groupRules(
   spec: CorrelationSpec,
-  options: { readonly points: boolean; readonly above: boolean; readonly maxMatchesPerGroup: number },
+  options: {
+    readonly pointFields: readonly string[] | undefined
+    readonly above: boolean
+    readonly maxMatchesPerGroup: number
+  },
 ): GroupRules {
   const judging = judgingOf(spec)
   const { expression, bounds } = spec.condition
@@ -43,7 +49,8 @@ export function groupRules(
     spec,
     judging,
     alerts: spec.alerts !== false,
-    points: options.points,
+    points: options.pointFields !== undefined,
+    pointFields: options.pointFields ?? [],
     above: options.above,
     least,
     minMatches: least,

@@ -264,23 +264,12 @@ export class Group {
 
   /** In exact lists while they are short: an array that grows by itself begins with room for 17. */
   #append(match: StoredMatch): void {
-    const [a, b, c] = this.matches
-    switch (this.matches.length) {
-      case 0:
-        this.matches = [match]
-        break
-      case 1:
-        this.matches = [a as StoredMatch, match]
-        break
-      case 2:
-        this.matches = [a as StoredMatch, b as StoredMatch, match]
-        break
-      case 3:
-        this.matches = [a as StoredMatch, b as StoredMatch, c as StoredMatch, match]
-        break
-      default:
-        this.matches.push(match)
-    }
+    const { matches } = this
+    const { length } = matches
+    if (length === 0) this.matches = [match]
+    else if (length === 1) this.matches = [matches[0] as StoredMatch, match]
+    else if (length === 2) this.matches = [matches[0] as StoredMatch, matches[1] as StoredMatch, match]
+    else matches.push(match)
   }
 
   #redoFrom(index: number): void {
@@ -313,6 +302,7 @@ export class Group {
     this.matches.splice(0, count)
     state.at = Math.max(0, state.at - count)
     state.low = Math.max(0, state.low - count)
+    state.seen = undefined
     if (state.open) state.open.last -= count
   }
 }

@@ -1,6 +1,6 @@
-// Matches of one rule say much the same: the same reasons, the same few users and addresses. Each is kept once.
+// Matches of one rule, and those of one group, say much the same. What is the same is kept once.
 
-import type { Reason, RuleMatch } from '../../core/detect.ts'
+import type { Reason } from '../../core/detect.ts'
 
 const MAX_KEPT = 4096
 
@@ -35,37 +35,14 @@ function isSameWhy(known: readonly Reason[], why: readonly Reason[]): boolean {
   return true
 }
 
-type Entities = RuleMatch['entities']
-const SLOTS = 8192
+type Flat = Readonly<Record<string, unknown>>
 
-/** Entities by a hash of lengths and last characters, one a slot: a hit saves memory, a miss costs little. */
-export class EntitySlots {
-  readonly #slots: (Entities | undefined)[] = new Array(SLOTS).fill(undefined)
-
-  /** @returns equal entities of before, if they are still known */
-  intern(entities: Entities): Entities {
-    let hash = 0
-    for (const name in entities) {
-      const value = entities[name] as string
-      const { length } = value
-      hash = Math.imul(hash ^ length, 0x9e3779b1)
-      if (length > 2)
-        hash ^=
-          value.charCodeAt(length - 1) + (value.charCodeAt(length - 2) << 7) + (value.charCodeAt(length >> 1) << 14)
-    }
-    hash = Math.imul(hash, 0x85ebca6b)
-    const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1)
-    const known = this.#slots[slot]
-    if (known && isSameEntities(known, entities)) return known
-    this.#slots[slot] = entities
-    return entities
-  }
-}
-
-function isSameEntities(known: Entities, entities: Entities): boolean {
+/** The same names with the same values, none of them a list. */
+export function isSameFlat(known: Flat, other: Flat): boolean {
+  if (known === other) return true
   let count = 0
-  for (const name in entities) {
-    if (known[name] !== entities[name]) return false
+  for (const name in other) {
+    if (known[name] !== other[name]) return false
     count++
   }
   for (const _name in known) count--

@@ -23,6 +23,15 @@ export interface ScanState {
   open?: { episode: Episode; last: number; lastTime: number }
   /** Finished episodes, oldest first. */
   closed: Episode[]
+  /** What the window of the last point held, by index; not in snapshots. */
+  seen?: WindowValues
+}
+
+interface WindowValues {
+  low: number
+  high: number
+  fields: Point['fields']
+  entities: Point['entities']
 }
 
 export const newState = (): ScanState => ({ at: 0, low: 0, closed: [] })
@@ -163,7 +172,7 @@ function addWindow(
   open.last = Math.max(open.last, high)
   open.lastTime = (matches[open.last] as StoredMatch).t
   if (Number.isFinite(value)) open.episode.peak = Math.max(open.episode.peak ?? value, value)
-  if (rules.points) addPoint(open.episode, matches, low, from, high, pointTime)
+  if (rules.points) addPoint(rules, state, open.episode, matches, low, from, high, pointTime)
 }
 
 export function closeEpisode(state: ScanState): void {
@@ -175,6 +184,8 @@ export function closeEpisode(state: ScanState): void {
 const POINT_LOOKBACK = 256 // matches of a window whose field values a point carries
 
 function addPoint(
+  rules: GroupRules,
+  state: ScanState,
   episode: Episode,
   matches: readonly StoredMatch[],
   low: number,
@@ -185,30 +196,78 @@ function addPoint(
   const last = episode.points.at(-1)
   const same = last?.t === t
   const ids = same ? [...last.ids] : []
-  const fields: Record<string, Scalar[]> = Object.create(null)
-  const entities: Record<string, string[]> = Object.create(null)
   let count = same ? last.count : 0
-  let firstSeen = Number.POSITIVE_INFINITY
   for (let i = from; i <= high; i++) {
     const { id, parts } = matches[i] as StoredMatch
-    for (const one of parts?.ids ?? [id]) if (ids.length < 100) ids.push(one)
+    if (!parts) {
+      if (ids.length < 100) ids.push(id)
+    } else for (const one of parts.ids) if (ids.length < 100) ids.push(one)
     count += parts?.count ?? 1
   }
-  let before: StoredMatch | undefined
-  for (let i = Math.max(low, high - POINT_LOOKBACK + 1); i <= high; i++) {
-    const match = matches[i] as StoredMatch
-    firstSeen = Math.min(firstSeen, match.parts?.firstSeen ?? match.t)
-    // what is kept once for equal matches needs no second look
-    if (match.fields !== before?.fields) for (const name in match.fields) collect(fields, name, match.fields[name])
-    if (match.entities !== before?.entities)
-      for (const name in match.entities) collect(entities, name, match.entities[name])
-    before = match
-  }
+  const begin = Math.max(low, high - POINT_LOOKBACK + 1)
+  let firstSeen = (matches[begin] as StoredMatch).t
+  if (rules.above)
+    for (let i = begin; i <= high; i++) {
+      const match = matches[i] as StoredMatch
+      firstSeen = Math.min(firstSeen, match.parts?.firstSeen ?? match.t)
+    }
+  const { fields, entities } = seeWindow(state, matches, begin, high)
   const opening = same ? last.opening : !episode.opened
   const point: Point = { t, opening, ids, count, firstSeen, fields, entities }
   episode.opened = true
   if (same) episode.points[episode.points.length - 1] = point
   else episode.points.push(point)
+}
+
+/**
+ * The values of the matches from `low` to `high`, in the order of their first match. A window that only grew, or left
+ * nothing behind that its next match does not say again, holds what the one before did and perhaps more.
+ */
+function seeWindow(state: ScanState, matches: readonly StoredMatch[], low: number, high: number): WindowValues {
+  const before = state.seen
+  if (before && before.low <= low && before.high <= high && low <= before.high) {
+    let i = before.low
+    while (i < low && sayTheSame(matches[i] as StoredMatch, matches[i + 1] as StoredMatch)) i++
+    if (i === low) {
+      let { fields, entities } = before
+      for (i = before.high + 1; i <= high; i++) {
+        const match = matches[i] as StoredMatch
+        if (sayTheSame(matches[i - 1] as StoredMatch, match)) continue
+        // those of the point before stay as they are
+        if (fields === before.fields) fields = copyOf(fields)
+        if (entities === before.entities) entities = copyOf(entities)
+        collectAll(fields, match.fields)
+        collectAll(entities, match.entities)
+      }
+      state.seen = { low, high, fields, entities }
+      return state.seen
+    }
+  }
+  const fields: Record<string, Scalar[]> = Object.create(null)
+  const entities: Record<string, string[]> = Object.create(null)
+  for (let i = low; i <= high; i++) {
+    const match = matches[i] as StoredMatch
+    if (i > low && sayTheSame(matches[i - 1] as StoredMatch, match)) continue
+    collectAll(fields, match.fields)
+    collectAll(entities, match.entities)
+  }
+  state.seen = { low, high, fields, entities }
+  return state.seen
+}
+
+/** By identity: what is equal within a group is kept once. */
+function sayTheSame(a: StoredMatch, b: StoredMatch): boolean {
+  return a.fields === b.fields && a.entities === b.entities
+}
+
+function copyOf<T extends Scalar>(values: Record<string, T[]>): Record<string, T[]> {
+  const copy: Record<string, T[]> = Object.create(null)
+  for (const name in values) copy[name] = [...(values[name] as T[])]
+  return copy
+}
+
+function collectAll(into: Record<string, Scalar[]>, values: StoredMatch['fields']): void {
+  for (const name in values) collect(into, name, values[name])
 }
 
 function collect(into: Record<string, Scalar[]>, name: string, value: Scalar | readonly Scalar[] | undefined): void {
