@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { dumpLedger } from '../bus/ledger/dump.ts'
 import { fsckLedger } from '../bus/ledger/fsck.ts'
 import { PipelineError } from '../core/errors.ts'
-import type { Command } from './cli.ts'
+import type { Command } from './command.ts'
 import { NdjsonWriter } from './lines.ts'
 
 export const command: Command = {

@@ -2,13 +2,7 @@
 // 0 good, 1 found something or failed, 2 usage, 78 bad configuration (sysexits EX_CONFIG).
 
 import { describe, isPipelineError } from '../core/errors.ts'
-
-export interface Command {
-  readonly summary: string
-  readonly usage: string
-  /** @returns the exit code */
-  readonly run: (args: readonly string[]) => Promise<number>
-}
+import type { Command } from './command.ts'
 
 const commands: Record<string, () => Promise<{ command: Command }>> = {
   start: () => import('./start.ts'),

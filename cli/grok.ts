@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { PipelineError } from '../core/errors.ts'
 import { debugGrok } from '../parsers/grok/debug.ts'
 import { compileGrok, loadPatternFile } from '../parsers/grok/grok.ts'
-import type { Command } from './cli.ts'
+import type { Command } from './command.ts'
 import { isTerminal, safe } from './terminal.ts'
 
 export const command: Command = {

@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util'
 import { PipelineError } from '../core/errors.ts'
 import { loadRules } from '../correlator/sigma/load.ts'
-import type { Command } from './cli.ts'
+import type { Command } from './command.ts'
 import { NdjsonWriter } from './lines.ts'
 import { ownRules } from './own-files.ts'
 import { safe } from './terminal.ts'

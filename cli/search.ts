@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util'
 import type { SearchInput, SearchOutput } from '../core/api.ts'
 import { PipelineError } from '../core/errors.ts'
-import type { Command } from './cli.ts'
+import type { Command } from './command.ts'
 import { clientOptions, clientUsage, openClient } from './node-client.ts'
 import { defaultOutput, formatHit, type Output, outputs } from './print-hit.ts'
 

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { loadConfig } from '../core/config.ts'
 import { describe } from '../core/errors.ts'
 import { startNode } from '../main.ts'
-import type { Command } from './cli.ts'
+import type { Command } from './command.ts'
 import { safe } from './terminal.ts'
 
 export const command: Command = {

@@ -6,7 +6,7 @@ import { describe } from '../core/errors.ts'
 import { loadRules } from '../correlator/sigma/load.ts'
 import { loadPacks, testPack } from '../parsers/packs.ts'
 import { createParser } from '../parsers/parser.ts'
-import type { Command } from './cli.ts'
+import type { Command } from './command.ts'
 import { ownPacks, ownRules, packFolders, rulePaths } from './own-files.ts'
 import { safe } from './terminal.ts'
 

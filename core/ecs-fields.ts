@@ -1,7 +1,8 @@
 // The ECS 9 field list, as much as types need: every field that is not a plain keyword, and the closed sets of values.
 // ECS nests the same field sets in many places (`file.pe`, `process.parent.tty`, `threat.indicator.x509`): a set is
 // written once under `reused`, with the places it appears at, and expanded at load.
-import type { FieldType } from './fields.ts'
+
+export type FieldType = 'keyword' | 'text' | 'long' | 'float' | 'boolean' | 'date' | 'ip'
 
 type Typed = Readonly<Partial<Record<Exclude<FieldType, 'keyword'>, string>>>
 

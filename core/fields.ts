@@ -1,8 +1,8 @@
 // The type of a field, decided once for the parser, the store, the query language and the index templates.
 
-import { ecsFieldTypes } from './ecs-fields.ts'
+import { ecsFieldTypes, type FieldType } from './ecs-fields.ts'
 
-export type FieldType = 'keyword' | 'text' | 'long' | 'float' | 'boolean' | 'date' | 'ip'
+export type { FieldType } from './ecs-fields.ts'
 
 /** ECS decides; a field ECS does not know is a keyword. */
 export function fieldType(name: string): FieldType {
