@@ -10,6 +10,7 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   detect: () => import('./detect.ts'),
   search: () => import('./search.ts'),
   tail: () => import('./tail.ts'),
+  reparse: () => import('./reparse.ts'),
   validate: () => import('./validate.ts'),
   grok: () => import('./grok.ts'),
   rules: () => import('./rules.ts'),

@@ -10,6 +10,8 @@ export interface NodeClient {
   /** @throws NODE_UNREACHABLE, or REQUEST_INVALID with the node's own words */
   post<T>(path: string, body: unknown): Promise<T>
   get(path: string, signal?: AbortSignal): Promise<Response>
+  /** A POST whose answer is a stream of server-sent events: name and data of each. */
+  stream(path: string, body: unknown): AsyncIterable<{ readonly event: string; readonly data: string }>
 }
 
 export const clientOptions = {
@@ -43,15 +45,35 @@ export function openClient(options: { address: string; data: string }): NodeClie
     address,
     get: (path, signal) => ask(path, { signal }),
     async post<T>(path: string, body: unknown): Promise<T> {
-      const response = await ask(path, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      })
-      return (await response.json()) as T
+      return (await (await ask(path, jsonBody(body))).json()) as T
+    },
+    async *stream(path, body) {
+      const response = await ask(path, jsonBody(body))
+      let rest = ''
+      const decoder = new TextDecoder()
+      for await (const chunk of response.body ?? []) {
+        rest += decoder.decode(chunk, { stream: true })
+        const blocks = rest.split('\n\n')
+        rest = blocks.pop() ?? ''
+        for (const block of blocks) {
+          const said = (name: string) =>
+            block
+              .split('\n')
+              .filter((line) => line.startsWith(`${name}: `))
+              .map((line) => line.slice(name.length + 2))
+              .join('\n')
+          yield { event: said('event'), data: said('data') }
+        }
+      }
     },
   }
 }
+
+const jsonBody = (body: unknown): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+})
 
 function readToken(data: string): string | undefined {
   try {

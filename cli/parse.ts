@@ -7,7 +7,7 @@ import type { Origin } from '../core/raw-batch.ts'
 import { splitDocument } from '../ingest/split/split-document.ts'
 import { loadPacks } from '../parsers/packs.ts'
 import { createParser } from '../parsers/parser.ts'
-import type { Command } from './cli.ts'
+import type { Command } from './command.ts'
 import { NdjsonWriter, readLines, readWhole } from './lines.ts'
 import { packFolders } from './own-files.ts'
 

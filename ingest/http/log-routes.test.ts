@@ -68,6 +68,43 @@ describe('what is taken', () => {
     expect(intake.lines()).toEqual(['{"a":1}'])
   })
 
+  const trivy = (...findings: object[]) =>
+    JSON.stringify({ SchemaVersion: 2, ArtifactName: 'a', Results: [{ Target: 't', Vulnerabilities: findings }] })
+
+  test('a list of records gives its records, and the answer counts them', async () => {
+    await open({ limits: { maxRecordBytes: 20 } })
+    const answer = await post('{"Records": [{"eventID" : "a"}, {"eventID":"b"}]}', JSON_TYPE)
+    expect(answer.json()).toEqual({ accepted: 2 })
+    expect(intake.lines()).toEqual(['{"eventID" : "a"}', '{"eventID":"b"}'])
+    expect((await post('[{"records":[{"a":1},{"a":2}]},"x",{"records":[]}]', JSON_TYPE)).json()).toEqual({
+      accepted: 4,
+    })
+    expect(intake.lines().slice(2)).toEqual(['{"a":1}', '{"a":2}', 'x', '{"records":[]}'])
+  })
+
+  test('each record of a split document has a key of its own', async () => {
+    await open()
+    const key = { ...JSON_TYPE, 'idempotency-key': 'k' }
+    for (let i = 0; i < 2; i++) await post('[{"records":[{"a":1},{"a":2}]},{"a":3}]', key)
+    expect(intake.records.map((r) => r.key)).toEqual(['k:0', 'k:1', 'k:2', 'k:0', 'k:1', 'k:2'])
+    expect(intake.stored()).toHaveLength(3)
+  })
+
+  test('a report gives its findings; what no finding has is counted', async () => {
+    await open()
+    const body = trivy({ VulnerabilityID: 'CVE-1' }, {}).replace('"Target"', '"Packages":[{},{},{}],"Target"')
+    expect((await post(body, JSON_TYPE)).json()).toEqual({ accepted: 2 })
+    expect(intake.lines()[0]).toBe(
+      '{"SchemaVersion":2,"ArtifactName":"a","Target":"t","Vulnerability":{"VulnerabilityID":"CVE-1"}}',
+    )
+    expect(counters.get('ingest_split_left_out_total', { source: 'http' })).toBe(3)
+  })
+
+  test('lines of NDJSON are never split', async () => {
+    await open()
+    expect((await post('{"Records":[{},{}]}\n')).json()).toEqual({ accepted: 1 })
+  })
+
   test.each([
     ['gzip', gzipSync],
     ['deflate', deflateSync],
@@ -194,6 +231,30 @@ describe('what is refused, whole and counted', () => {
     ['a record over the limit', `a\n${'x'.repeat(1001)}\nb`, TEXT, 413, 'record_too_large'],
     ['an element over the limit', `["a","${'x'.repeat(1001)}"]`, JSON_TYPE, 413, 'record_too_large'],
     ['too many records', 'x\n'.repeat(5001), TEXT, 413, 'too_many_records'],
+    ['too many records in a list', `{"Records":[{}${',{}'.repeat(5000)}]}`, JSON_TYPE, 413, 'too_many_records'],
+    [
+      'a record of a list over the limit',
+      `{"Records":[{},{"a":"${'x'.repeat(1000)}"}]}`,
+      JSON_TYPE,
+      413,
+      'record_too_large',
+    ],
+    [
+      'a list that is none and over the limit',
+      `{"Records":[${'{},'.repeat(500)}1]}`,
+      JSON_TYPE,
+      413,
+      'record_too_large',
+    ],
+    [
+      'findings that outgrow their report',
+      `{"SchemaVersion":2,"x":"${'x'.repeat(900)}","Results":[{"Secrets":[{}${',{}'.repeat(1500)}]}]}`,
+      JSON_TYPE,
+      413,
+      'decompressed_too_large',
+    ],
+    ['a list cut short', '{"Records":[{"a":1}', JSON_TYPE, 400, 'bad_body'],
+    ['a list and something else', '{"Records":[{"a":1}]}{}', JSON_TYPE, 400, 'bad_body'],
     ['an unknown content type', 'x', { 'content-type': 'application/xml' }, 415, 'content_type'],
     ['no content type', 'x', {}, 415, 'content_type'],
     ['a broken content type', 'x', { 'content-type': ';;' }, 415, 'content_type'],
@@ -260,6 +321,14 @@ describe('what is refused, whole and counted', () => {
     const answer = await post('x', authorization === undefined ? TEXT : { ...TEXT, authorization })
     expect([answer.statusCode, answer.headers['www-authenticate'], refused('unauthorized')]).toEqual([401, 'Bearer', 1])
     expect((await post('x', { ...TEXT, authorization: 'Bearer secret' })).statusCode).toBe(200)
+  })
+
+  test('records built anew count as memory of the request', async () => {
+    await open({ limits: { maxInProgressBytes: 3000 } })
+    const body = `{"SchemaVersion":2,"x":"${'x'.repeat(900)}","Results":[{"Secrets":[{},{},{}]}]}`
+    expect([(await post(body, JSON_TYPE)).statusCode, refused('busy')]).toEqual([503, 1])
+    expect(intake.records).toEqual([])
+    expect((await post('z'.repeat(2900), TEXT)).statusCode).toBe(200)
   })
 
   test('requests in progress over the memory limit are 503, and the memory is given back', async () => {
