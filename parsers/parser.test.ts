@@ -282,3 +282,14 @@ test('two packs of one name in one folder, or no folder, are mistakes', () => {
   expect(() => loadPacks(join(temp, 'none'))).toThrow(/no such folder/)
   expect(findPackFiles(folder).length).toBeGreaterThan(9)
 })
+
+test.each([-8.64e15, -1e15, 8.64e15, 1e16, 0, -0.5, 1e-7, 1768383000123.456])(
+  'an event CloudWatch dates %d ms has a time that can be read',
+  (timestamp) => {
+    const line = JSON.stringify({ logGroup: 'g', logStream: 's', message: 'hello', timestamp })
+    const parsed = parse(line)
+    expect(Number.isFinite(parsed.timestamp)).toBe(true)
+    expect(Date.parse(parsed.event['@timestamp'] as string)).toBe(Math.floor(parsed.timestamp))
+    expect(parsed.event['aws']).toEqual({ cloudwatch: { log_group: 'g', log_stream: 's' } })
+  },
+)

@@ -1,12 +1,13 @@
 // RawRecord -> EcsEvent: bytes to text, container and syslog wrapping off, the pack that knows the body, ECS on top.
 //
-//   bytes -> text -> [CRI | Docker] -> [syslog envelope] -> pack (hint, program, file, JSON keys, text) -> finish
+//   bytes -> text -> [CloudWatch] -> [CRI | Docker] -> [syslog envelope] -> pack (hint, program, file, JSON keys, text) -> finish
 
 import { describe } from '../core/errors.ts'
 import type { EcsEvent, EcsValue } from '../core/event.ts'
 import type { Parsed, ParseInput, Parser } from '../core/parser.ts'
 import { type Origin, RecordFlags } from '../core/raw-batch.ts'
 import { finishEvent } from './ecs/finish.ts'
+import { type CloudWatchLine, readCloudWatch } from './formats/cloudwatch.ts'
 import { type ContainerLine, readCri, readDockerJson } from './formats/cri.ts'
 import { readJson } from './formats/json.ts'
 import { normalizeEvent } from './normalize/normalize.ts'
@@ -109,6 +110,13 @@ class LineParser implements Parser {
     if (body === '') return line.unparsed(Reasons.empty)
 
     let json = body.charCodeAt(0) === 123 ? readJson(body) : undefined
+    const delivery = json && readCloudWatch(json.object)
+    if (delivery) {
+      line.delivery = delivery
+      body = trimLine(delivery.message)
+      json = body.charCodeAt(0) === 123 ? readJson(body) : undefined
+      if (body === '') return line.parsed('aws.cloudwatch_logs', 'aws', delivery.timeMs, this.#limits)
+    }
     const container = json ? readDockerJson(json.object) : readCri(body)
     if (container) {
       line.container = container
@@ -119,7 +127,7 @@ class LineParser implements Parser {
     if (!json && body.charCodeAt(0) !== 60) {
       const whole = this.#findWhole(line, body)
       if (whole) {
-        const timeMs = Number.isNaN(context.timeMs) && container ? container.timeMs : context.timeMs
+        const timeMs = Number.isNaN(context.timeMs) ? line.wrappingMs : context.timeMs
         return line.parsed(whole.dataset, whole.module, timeMs, this.#limits)
       }
     }
@@ -142,12 +150,7 @@ class LineParser implements Parser {
     if (pack) {
       const own = this.#context.timeMs
       const timeMs = Number.isNaN(own) ? (line.envelope?.timeMs ?? Number.NaN) : own
-      return line.parsed(
-        pack.dataset,
-        pack.module,
-        Number.isNaN(timeMs) ? (container?.timeMs ?? timeMs) : timeMs,
-        this.#limits,
-      )
+      return line.parsed(pack.dataset, pack.module, Number.isNaN(timeMs) ? line.wrappingMs : timeMs, this.#limits)
     }
     return this.#withoutPack(line, origin, hinted)
   }
@@ -205,13 +208,13 @@ class LineParser implements Parser {
 
   #withoutPack(line: Line, origin: Origin, hinted: readonly Pack[] | undefined): Parsed {
     const { body, json } = this.#context
-    const { envelope, container } = line
+    const { envelope, container, delivery } = line
     line.event = line.start()
     line.event['message'] = body
     if (envelope?.quality === 'invalid') return line.unparsed(Reasons.invalidSyslog)
     const program = envelope ? this.#choose.ofProgram(envelope.app)[0] : undefined
     const own = program ?? (envelope && hinted?.[0])
-    const timeMs = envelope && !Number.isNaN(envelope.timeMs) ? envelope.timeMs : (container?.timeMs ?? Number.NaN)
+    const timeMs = envelope && !Number.isNaN(envelope.timeMs) ? envelope.timeMs : line.wrappingMs
     if (envelope) {
       // The envelope says who, when and how grave; the text is a message like any other
       if (own) line.tag('body_unread')
@@ -222,6 +225,7 @@ class LineParser implements Parser {
     if (hinted && hinted.length > 0)
       return line.unparsed(Reasons.packMismatch, `${(hinted[0] as Pack).name} does not know this line`)
     if (container) return line.parsed('container', 'container', timeMs, this.#limits)
+    if (delivery) return line.parsed('aws.cloudwatch_logs', 'aws', timeMs, this.#limits)
     return line.unparsed(Reasons.noPack, origin.dataset ? `no pack named ${origin.dataset}` : undefined)
   }
 
@@ -253,6 +257,7 @@ function trimLine(text: string): string {
 class Line {
   readonly original: string
   event: EcsEvent = {}
+  delivery: CloudWatchLine | undefined
   container: ContainerLine | undefined
   envelope: Envelope | undefined
   /** The text that the envelope was read from. */
@@ -278,9 +283,16 @@ class Line {
 
   /** The time of the wrapping, or when the line came. */
   get timeMs(): number {
-    const { envelope, container } = this
+    const { envelope, wrappingMs } = this
     if (envelope && !Number.isNaN(envelope.timeMs)) return envelope.timeMs
-    return container && !Number.isNaN(container.timeMs) ? container.timeMs : this.#input.receivedAtMs
+    return Number.isNaN(wrappingMs) ? this.#input.receivedAtMs : wrappingMs
+  }
+
+  /** The time outside of the envelope: the innermost that is known, or NaN. */
+  get wrappingMs(): number {
+    const { container, delivery } = this
+    if (container && !Number.isNaN(container.timeMs)) return container.timeMs
+    return delivery ? delivery.timeMs : Number.NaN
   }
 
   /** A fresh event with everything known before a pack reads the body. */
@@ -309,10 +321,10 @@ class Line {
   }
 
   unparsed(reason: Reason, detail?: string): Parsed {
-    const { envelope, container } = this
+    const { envelope } = this
     if (this.event['message'] === undefined)
       this.event = { ...this.start(), ...this.event, message: trimLine(this.original) }
-    const timeMs = envelope && !Number.isNaN(envelope.timeMs) ? envelope.timeMs : (container?.timeMs ?? Number.NaN)
+    const timeMs = envelope && !Number.isNaN(envelope.timeMs) ? envelope.timeMs : this.wrappingMs
     return this.#finish(this.#input.origin.dataset ?? 'unparsed', undefined, timeMs, defaultLimits, reason, detail)
   }
 
@@ -328,6 +340,7 @@ class Line {
     const { origin, receivedAtMs } = this.#input
     let timestamp = Number.isNaN(claimedMs) ? receivedAtMs : claimedMs
     const haetae: EcsEvent = { source: origin.source }
+    if (this.delivery) addDelivery(event, this.delivery)
     Object.assign(haetae, normalizeEvent(event))
     if (timestamp > receivedAtMs + limits.aheadMs) {
       this.tag('clock_ahead')
@@ -354,7 +367,7 @@ class Line {
     } else if (event['message'] === undefined)
       event['message'] = this.envelope
         ? trimLine(this.head.slice(this.envelope.body))
-        : trimLine(this.container?.message ?? this.original)
+        : trimLine(this.container?.message ?? this.delivery?.message ?? this.original)
     event['haetae'] = haetae
     this.#log(event, origin)
     if (this.#tags) event['tags'] = Array.isArray(event['tags']) ? [...event['tags'], ...this.#tags] : this.#tags
@@ -387,6 +400,17 @@ class Line {
 
 const asObject = (value: EcsValue): EcsEvent | undefined =>
   value !== null && typeof value === 'object' && !Array.isArray(value) ? value : undefined
+
+/** Beside what the pack found, which knows better when it says the same. */
+function addDelivery(event: EcsEvent, delivery: CloudWatchLine): void {
+  const { logGroup, logStream, owner } = delivery
+  const aws = (event['aws'] ??= {})
+  if (asObject(aws)) (aws as EcsEvent)['cloudwatch'] ??= { log_group: logGroup, log_stream: logStream }
+  const cloud = asObject((event['cloud'] ??= {}))
+  if (!cloud) return
+  cloud['provider'] ??= 'aws'
+  if (owner !== '') cloud['account'] ??= { id: owner }
+}
 
 function toPid(text: string): number | undefined {
   if (text === '' || text.length > 10) return undefined

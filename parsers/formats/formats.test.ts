@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { EcsEvent } from '../../core/event.ts'
 import { readCef, readLeef } from './cef.ts'
+import { readCloudWatch } from './cloudwatch.ts'
 import { readCri, readDockerJson } from './cri.ts'
 import { readDelimited } from './delimited.ts'
 import { readJson } from './json.ts'
@@ -185,4 +187,25 @@ test('any text goes through every reader without a throw', () => {
     }),
     { interruptAfterTimeLimit: 1500, numRuns: 10_000 },
   )
+})
+
+describe('a log event of CloudWatch', () => {
+  const event = { logGroup: 'g', logStream: 's', message: 'm' }
+
+  test.each([
+    ['no group', { ...event, logGroup: undefined }],
+    ['a group that is no text', { ...event, logGroup: ['g'] }],
+    ['no message', { logGroup: 'g', logStream: 's' }],
+    ['a message that is an object', { ...event, message: {} }],
+    ['something else besides', { ...event, level: 'warn' }],
+  ])('is none with %s', (_why, object) => expect(readCloudWatch(object as EcsEvent)).toBeUndefined())
+
+  test.each([
+    [1768383000123, 1768383000123],
+    ['1768383000123', Number.NaN],
+    [1e300, Number.NaN],
+    [undefined, Number.NaN],
+  ])('timestamp %s is %d', (timestamp, timeMs) => {
+    expect(readCloudWatch({ ...event, ...(timestamp === undefined ? {} : { timestamp }) })?.timeMs).toBe(timeMs)
+  })
 })
