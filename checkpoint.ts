@@ -73,11 +73,11 @@ export function openCheckpoint(options: CheckpointOptions): Checkpoint {
 
   async function saveOnce(): Promise<void> {
     const stored = new Map(durable)
-    let state: AccountingState | undefined
+    let { state } = accounting
     for (const [partition, next] of stored) state = accounting.durable(partition, next)
     const correlation = options.correlation()
     await documents.putAll([
-      ...(state ? [{ collection: COLLECTION, id: 'accounting', value: state }] : []),
+      { collection: COLLECTION, id: 'accounting', value: state },
       { collection: COLLECTION, id: 'refused', value: refused() },
       {
         collection: COLLECTION,

@@ -11,6 +11,8 @@ const GATHER_MATCHES = 10_000
 export interface CorrelateStage {
   /** In bus order. Resolves to the number of alert changes written meanwhile. */
   correlate(matches: readonly RuleMatch[], watermark: number, partition: number, next: number): Promise<number>
+  /** Matches out of order, of repaired events. Resolves to the number of alert changes when they are in the book. */
+  late(matches: readonly RuleMatch[]): Promise<number>
   /** State and how far it has come, which belong together; what is gathered comes after it. */
   progress(): { readonly upTo: ReadonlyMap<number, number>; readonly state: unknown }
   /** Per partition: the alerts of everything before are in the book. */
@@ -73,6 +75,14 @@ export function openCorrelateStage(options: {
     return changes.length
   }
 
+  async function pushLate(matches: readonly RuleMatch[]): Promise<number> {
+    const changes = correlator.push(matches, Number.NEGATIVE_INFINITY) // event time stays where it is
+    if (changes.length > 0) await save(changes)
+    return changes.length
+  }
+
+  const count = ({ ruleId }: RuleMatch) => matchesPerRule.set(ruleId, (matchesPerRule.get(ruleId) ?? 0) + 1)
+
   // A quiet moment must not leave the last matches waiting.
   const timer = setInterval(() => {
     if (gatheredTo.size > 0) inTurn(push).catch(onError)
@@ -84,12 +94,16 @@ export function openCorrelateStage(options: {
     async correlate(matches, watermark, partition, next) {
       for (const match of matches) {
         gathered.push(match)
-        matchesPerRule.set(match.ruleId, (matchesPerRule.get(match.ruleId) ?? 0) + 1)
+        count(match)
       }
       gatheredTo.set(partition, next)
       if (watermark > gatheredWatermark) gatheredWatermark = watermark
       const due = gathered.length >= GATHER_MATCHES || performance.now() - lastPush >= GATHER_MS
       return due ? inTurn(push) : 0
+    },
+    late(matches) {
+      matches.forEach(count)
+      return inTurn(() => pushLate(matches))
     },
     progress: () => ({ upTo: new Map(upTo), state: correlator.snapshot() }),
     between: inTurn,

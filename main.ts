@@ -32,7 +32,8 @@ import { openSyslogTcp } from './ingest/syslog/tcp.ts'
 import { openSyslogUdp } from './ingest/syslog/udp.ts'
 import { UnparsedBook } from './parsers/unparsed/book.ts'
 import { openExplainer } from './parsers/unparsed/explainer.ts'
-import { openProcessPool } from './process-pool.ts'
+import { openProcessPool, type ProcessSetup } from './process-pool.ts'
+import { openReparse } from './reparse.ts'
 import { openAlertBook } from './store/documents/alert-book.ts'
 import { openDocuments } from './store/documents/sqlite.ts'
 import { openSegmentStore } from './store/segments/segment-store.ts'
@@ -60,6 +61,8 @@ export interface NodeOptions {
 const CHECKPOINT_EVERY_MS = 5_000
 const CHECKPOINT_SHARE = 50
 const DRAIN_FOR_MS = 30_000
+/** Segments whose events are all older than store.keepFor are deleted this often. */
+const RETIRE_EVERY_MS = 3_600_000
 
 /** @throws what an implementation says when it cannot open; nothing is left running then */
 export async function startNode({ config, now = Date.now, say }: NodeOptions): Promise<RunningNode> {
@@ -106,18 +109,15 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
     })
     const alerts = openAlertBook(documents)
     const unparsed = new UnparsedBook(open(openExplainer(packFolders(config.packs))), now(), ownPacks)
-    const pool = open(
-      await openProcessPool({
-        workers: config.workers,
-        counters,
-        packs: packFolders(config.packs),
-        rules: rulePaths(config.rules),
-        zone: config.zone,
-        enrich: config.enrich,
-        masking: config.masking,
-        onReport: (report) => unparsed.merge(report),
-      }),
-    )
+    const setup: ProcessSetup = {
+      packs: packFolders(config.packs),
+      rules: rulePaths(config.rules),
+      zone: config.zone,
+      enrich: config.enrich,
+      masking: config.masking,
+    }
+    const onReport = (report: Parameters<typeof unparsed.merge>[0]) => unparsed.merge(report)
+    const pool = open(await openProcessPool({ ...setup, workers: config.workers, counters, onReport }))
 
     // How far it has come, remembered together.
     const correlation = openCorrelateStage({
@@ -137,6 +137,20 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
       correlation: () => correlation.progress(),
     })
     store.onDurable((partition, next) => checkpoint.storeDurable(partition, next))
+
+    // What was stored is read again when a pack has been mended.
+    const reparse = openReparse({
+      bus,
+      store,
+      correlation,
+      accounting,
+      checkpoint,
+      documents,
+      counters,
+      setup,
+      now,
+    })
+    await reparse.recover()
 
     // Inputs write here; a full disk holds or refuses them.
     const intake = open(
@@ -173,6 +187,11 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
           notBefore = ended + (ended - started) * CHECKPOINT_SHARE
         })
     }, CHECKPOINT_EVERY_MS)
+    const retention = setInterval(() => {
+      store
+        .retire(now() - durationMs(config.store.keepFor))
+        .catch((error: unknown) => say(`old events not deleted: ${describe(error)}`))
+    }, RETIRE_EVERY_MS)
 
     // The API and the inputs that speak HTTP share one server.
     const sources: Source[] = []
@@ -193,6 +212,7 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         ready: () => ready,
         sources: () => listSources(sources, accounting, checkpoint.refused()),
         unparsed: () => unparsed.tell(),
+        reparse,
         rules: () => listRules(rules, correlation.matchesPerRule),
         routes: async (app) => {
           const input = { intake, counters, now, warn: say, token: config.http.ingestToken }
@@ -241,6 +261,8 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
       stopped ??= (async () => {
         ready = false
         clearInterval(timer)
+        clearInterval(retention)
+        await reparse.close()
         await Promise.all(sources.map((source) => source.close()))
         await intake.close()
         await drained(bus, correlation.upTo, DRAIN_FOR_MS, pumped)

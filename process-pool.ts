@@ -9,6 +9,7 @@ import type { Config } from './core/config.ts'
 import type { Counters } from './core/counters.ts'
 import type { Processed } from './core/pump.ts'
 import type { UnparsedReport } from './parsers/unparsed/observe.ts'
+import type { Selection } from './reparse-select.ts'
 
 /** What a worker is started with: plain data, so that every worker builds the same parser and rules. */
 export interface ProcessSetup {
@@ -17,6 +18,8 @@ export interface ProcessSetup {
   readonly zone: string
   readonly enrich: Config['enrich']
   readonly masking?: Config['masking']
+  /** Not every record becomes an event: for reading again what is on the bus. */
+  readonly selection?: Selection
 }
 
 export interface ProcessTask {
@@ -81,8 +84,8 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
   const { counters } = options
   const size = options.workers || Math.max(1, availableParallelism() - 1)
   const recordBudgetMs = options.recordBudgetMs ?? 2000
-  const { packs, rules, zone, enrich, masking } = options
-  const setup: ProcessSetup = { packs, rules, zone, enrich, masking }
+  const { packs, rules, zone, enrich, masking, selection } = options
+  const setup: ProcessSetup = { packs, rules, zone, enrich, masking, selection }
   const queue: Job[] = []
   const slots: Slot[] = []
   let nextTask = 1

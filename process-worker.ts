@@ -14,6 +14,7 @@ import { parseBatch } from './parsers/parse-batch.ts'
 import { createParser } from './parsers/parser.ts'
 import { observeUnparsed } from './parsers/unparsed/observe.ts'
 import type { ProcessAnswer, ProcessSetup, ProcessTask, Progress } from './process-pool.ts'
+import { SelectingWriter } from './reparse-select.ts'
 
 const { setup, progress } = workerData as { setup: ProcessSetup; progress: Progress }
 const port = parentPort
@@ -31,7 +32,8 @@ const detector = compileDetector(loadRules(setup.rules))
 const enrichment = openEnrichment(setup.enrich, (line) => console.error(line))
 if (enrichment) setInterval(() => enrichment.look(), LOOK_EVERY_MS)
 const mask = setup.masking && openMask(setup.masking)
-const writer = new EventBatchWriter()
+const selecting = setup.selection && new SelectingWriter(setup.selection)
+const writer = selecting ?? new EventBatchWriter()
 /** A clock in the future must not make everybody else late: event time may run ahead of receive time by this much. */
 const MAX_SKEW_MS = 5 * 60_000
 const counters = new Counters()
@@ -40,21 +42,24 @@ port.on('message', ({ task, partition, offset, batch, poison }: ProcessTask) => 
   progress[0] = task
   const matches: RuleMatch[] = []
   let maxTimestamp = -Infinity
-  const perSource = parseBatch(parser, batch, partition, offset, writer, {
-    poison: new Set(poison),
+  const unwanted = selecting?.begin(batch, offset) ?? []
+  const counted = parseBatch(parser, batch, partition, offset, writer, {
+    poison: new Set([...poison, ...unwanted]),
     onRecord: (index) => {
       progress[1] = index
     },
     complete: (parsed) => {
       enrichment?.add(parsed)
       mask?.(parsed)
-      observer.see(parsed)
+      if (!selecting) observer.see(parsed)
     },
     onEvent: (event, id, timestamp, at) => {
+      if (selecting && !selecting.took) return
       maxTimestamp = Math.max(maxTimestamp, timestamp)
       for (const match of detector.detect(event, id, timestamp, partition, at)) matches.push(match)
     },
   })
+  const perSource = selecting?.counts() ?? counted
   const received = Math.max(...Object.values(perSource).map(({ lastSeen }) => lastSeen))
   const events = writer.count > 0 ? writer.finish() : undefined
   const answer: ProcessAnswer = {

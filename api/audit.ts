@@ -17,6 +17,7 @@ export interface AuditEntry {
     | 'tail'
     | 'alert'
     | 'alert-status'
+    | 'reparse'
     | 'sign-in'
     | 'sign-out'
   readonly actor: string

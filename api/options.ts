@@ -1,7 +1,7 @@
 // What the composition root gives the server, and what routes see of it.
 
 import type { FastifyInstance } from 'fastify'
-import type { RulesOutput, UnparsedOutput, WireAlert, WireSource } from '../core/api.ts'
+import type { ReparseState, RulesOutput, UnparsedOutput, WireAlert, WireSource } from '../core/api.ts'
 import type { Counters } from '../core/counters.ts'
 import type { Documents } from '../core/documents.ts'
 import type { EventStore } from '../core/store.ts'
@@ -18,6 +18,15 @@ export interface AlertDesk {
   setStatus(id: string, status: WireAlert['status'], who: string, nowMs: number, reason?: string): Promise<WireAlert>
 }
 
+/** The part of the reparse runner (reparse.ts) that the API starts and watches. */
+export interface ReparseDesk {
+  state(): ReparseState | undefined
+  /** @throws REQUEST_INVALID while one runs */
+  start(request: { sinceMs: number; untilMs: number; source?: string; all: boolean }): {
+    readonly done: Promise<ReparseState>
+  }
+}
+
 export interface ServerOptions {
   readonly store: EventStore
   readonly documents: Documents
@@ -27,6 +36,8 @@ export interface ServerOptions {
   readonly rules: () => RulesOutput
   /** Absent where nothing is parsed. */
   readonly unparsed?: () => Promise<UnparsedOutput>
+  /** Absent where nothing is parsed. */
+  readonly reparse?: ReparseDesk
   readonly now: () => number
   readonly version: string
   /** The built UI (`web/dist`); a page that says how to build it stands in when the folder is missing. */

@@ -36,6 +36,15 @@ export const ValuesBody = Type.Object(
   { ...range, field: Field, size: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })) },
   strict,
 )
+export const ReparseBody = Type.Object(
+  {
+    since: Time,
+    until: Type.Optional(Time),
+    source: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+    all: Type.Optional(Type.Boolean()),
+  },
+  strict,
+)
 export const EventParams = Type.Object({ id: Id }, strict)
 export const AroundQuery = Type.Object(
   { before: Type.Optional(Count('0..200, default 20')), after: Type.Optional(Count('0..200, default 20')) },

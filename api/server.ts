@@ -20,6 +20,7 @@ import { alertRoutes } from './routes/alerts.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { ruleRoutes, sourceRoutes } from './routes/overview.ts'
+import { reparseRoutes } from './routes/reparse.ts'
 import { searchRoutes } from './routes/search.ts'
 import { sessionRoutes, signInRoutes } from './routes/session.ts'
 import { tailRoutes } from './routes/tail.ts'
@@ -104,6 +105,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     sourceRoutes(api, context)
     ruleRoutes(api, context)
     unparsedRoutes(api, context)
+    reparseRoutes(api, context)
   })
   await serveWebFiles(app, options.webDir)
   await app.ready()

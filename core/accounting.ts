@@ -84,6 +84,25 @@ export class Accounting {
     return this.#durable
   }
 
+  /** Stored events were replaced (core/store.ts, ReplaceResult): what was unparsed may be parsed now. Sums stay. */
+  moved(changes: ReadonlyMap<string, ReadonlyMap<string, number>>): void {
+    const sources = structuredClone(this.#durable.sources)
+    for (const [source, byReason] of changes) {
+      const into = (sources[source] ??= { stored: 0, duplicates: 0, unparsedBy: {}, lastSeen: 0 })
+      for (const [reason, change] of byReason) {
+        if (reason === '') into.stored += change
+        else into.unparsedBy[reason] = (into.unparsedBy[reason] ?? 0) + change
+        if (into.unparsedBy[reason] === 0) delete into.unparsedBy[reason]
+      }
+    }
+    this.#durable = { ...this.#durable, sources }
+  }
+
+  /** What to save when nothing has become durable since. */
+  get state(): AccountingState {
+    return this.#durable
+  }
+
   /** As of now, per source. */
   view(): Map<string, SourceTotals & { inFlight: number }> {
     const sources = structuredClone(this.#durable.sources)

@@ -161,6 +161,41 @@ export interface WirePattern {
   ms: number
 }
 
+/** POST /v1/reparse: reads again what the ledger received between the times, with the packs as they are on disk now. */
+export interface ReparseInput {
+  since: TimeText
+  /** Default `now`. */
+  until?: TimeText
+  source?: string
+  /** Not only what was unparsed: every event that would come out otherwise. */
+  all?: boolean
+}
+/**
+ * The answer is text/event-stream: `progress` now and then, `done` at the end, both with this as data; `problem` with a
+ * Problem instead of `done`. A client that goes away stops nothing: GET /v1/reparse tells on.
+ */
+export interface ReparseOutput {
+  /** Looked at. */
+  records: number
+  /** Unparsed before, parsed now. */
+  repaired: number
+  stillUnparsed: number
+  /** Stored as they would come out now, or parsed before and left alone. */
+  unchanged: number
+  /** Got a newer version; `repaired` are among them. */
+  replaced: number
+  /** Not in the store: retention took them, or they are copies of a stored event. */
+  notStored: number
+  /** Raised, changed or withdrawn. */
+  alerts: number
+}
+/** GET /v1/reparse: the running one or the last one since the start. */
+export interface ReparseState extends ReparseOutput {
+  running: boolean
+  /** Why it ended early; what was replaced until then stays so. */
+  problem?: string
+}
+
 /** GET /v1/rules */
 export interface RulesOutput {
   rules: {

@@ -5,7 +5,7 @@ import { Counters } from './counters.ts'
 import { PipelineError } from './errors.ts'
 import { openIntake, type Processed, runPump } from './pump.ts'
 import { type Origin, RawBatchReader } from './raw-batch.ts'
-import type { EventStore } from './store.ts'
+import type { EventStore, LostRange } from './store.ts'
 
 const origin: Origin = { source: 'test', kind: 'http', peer: '127.0.0.1' }
 const bytes = (n: number) => Buffer.from(String(n))
@@ -78,23 +78,28 @@ test('closing while the disk refuses rejects what was not written', async () => 
   await Promise.all([expect(ack).rejects.toMatchObject({ code: 'BUS_FULL' }), intake.close()])
 })
 
-function pumpWith(deliveries: Delivery[], process: (delivery: Delivery) => Promise<Processed>) {
+function pumpWith(
+  deliveries: Delivery[],
+  process: (delivery: Delivery) => Promise<Processed>,
+  kept: { durable?: number; lost?: LostRange[] } = {},
+) {
   const appended: number[] = []
   const correlated: number[] = []
   const store = {
-    durable: () => new Map(),
+    durable: () => new Map(kept.durable === undefined ? [] : [[0, kept.durable]]),
+    lost: () => kept.lost ?? [],
     append: async (_events: unknown, _partition: number, next: number) => {
       appended.push(next)
-      return { stored: 1, duplicates: 0 }
+      return { stored: 1, duplicates: 0, replayed: 0 }
     },
   } as unknown as EventStore
   const bus = {
     bounds: () => new Map([[0, { oldest: 0, next: 99 }]]),
-    async *subscribe() {
-      yield* deliveries
+    async *subscribe(from: ReadonlyMap<number, number>) {
+      yield* deliveries.filter(({ offset, count }) => offset + count > (from.get(0) ?? 0))
     },
   } as unknown as Bus
-  const run = (correlatedUpTo = new Map<number, number>()) =>
+  const run = (correlatedUpTo = new Map<number, number>(), accounting = new Accounting(new Map())) =>
     runPump({
       bus,
       store,
@@ -104,7 +109,7 @@ function pumpWith(deliveries: Delivery[], process: (delivery: Delivery) => Promi
         return 0
       },
       correlatedUpTo,
-      accounting: new Accounting(new Map()),
+      accounting,
       counters: new Counters(),
       signal: new AbortController().signal,
     })
@@ -137,6 +142,29 @@ test('what was correlated before a restart is stored again if needed but not cor
   await run(new Map([[0, 2]]))
   expect(appended).toEqual([1, 2, 3])
   expect(correlated).toEqual([3])
+})
+
+test('a range that the store has lost is stored again, and nothing else that is durable', async () => {
+  const lost = [{ partition: 0, from: 2, to: 4 }]
+  const kept = { durable: 6, lost }
+  const { run, appended, correlated } = pumpWith([0, 1, 2, 3, 4, 5, 6].map(delivery), async () => done, kept)
+  const accounting = new Accounting(new Map(), { upTo: { 0: 6 }, sources: {} })
+  await run(new Map([[0, 6]]), accounting)
+  expect(appended).toEqual([3, 4, 7])
+  expect(correlated).toEqual([7])
+})
+
+test('accounting: what is repaired moves from unparsed to stored, the sum stays', () => {
+  const accounting = new Accounting(new Map())
+  accounting.accepted(new Map([['s', 10]]))
+  accounting.record(0, 0, 10, { s: { parsed: 4, unparsed: { no_pack: 5, empty: 1 }, lastSeen: 1 } }, {})
+  const moves = (reason: string, n: number) => new Map([['s', new Map([[reason, -n], ['', n]])]]) // biome-ignore format: one line
+  accounting.durable(0, 10)
+  accounting.moved(moves('no_pack', 3))
+  expect(accounting.view().get('s')).toMatchObject({ stored: 7, unparsedBy: { no_pack: 2, empty: 1 }, inFlight: 0 })
+  accounting.moved(moves('no_pack', 2))
+  expect(accounting.view().get('s')).toMatchObject({ stored: 9, unparsedBy: { empty: 1 } })
+  expect(new Accounting(new Map(), structuredClone(accounting.state)).view().get('s')).toMatchObject({ stored: 9 })
 })
 
 test('accounting: a replay after a crash counts nothing twice', () => {

@@ -184,9 +184,13 @@ export async function runPump(options: PumpOptions): Promise<void> {
   const maxInFlight = options.maxInFlight ?? 4
   const stored = new Map(store.durable())
   const correlated = new Map(options.correlatedUpTo)
+  const lost = store.lost()
+  const isLost = (partition: number, offset: number, next: number) =>
+    lost.some((range) => range.partition === partition && range.from < next && range.to > offset)
   const from = new Map<number, number>()
   for (const [partition, { oldest }] of bus.bounds()) {
     const needed = [stored.get(partition), correlated.get(partition), accounting.upTo(partition)]
+    for (const range of lost) if (range.partition === partition) needed.push(range.from)
     from.set(partition, Math.max(oldest, Math.min(...needed.map((offset) => offset ?? 0))))
   }
   const watermark = new Map<number, number>()
@@ -208,9 +212,10 @@ export async function runPump(options: PumpOptions): Promise<void> {
         if (failure) return
         const { events, matches, maxTimestamp, perSource } = await processed
         let duplicates: Readonly<Record<string, number>> = {}
-        if (events && next > (stored.get(partition) ?? 0)) {
+        const storedUpTo = stored.get(partition) ?? 0
+        if (events && (next > storedUpTo || isLost(partition, offset, next))) {
           duplicates = (await store.append(events, partition, next)).duplicatesBySource ?? {}
-          stored.set(partition, next)
+          stored.set(partition, Math.max(next, storedUpTo))
         }
         accounting.record(partition, offset, next, perSource, duplicates)
         if (next > (correlated.get(partition) ?? 0)) {

@@ -79,7 +79,7 @@ export interface ReplaceOptions {
 
 export interface ReplaceResult {
   readonly replaced: number
-  /** Ids that are not in the store; they are not added. */
+  /** Ids that are not in the store, and keys that are from another bus position (copies); they are not added. */
   readonly unknown: number
   /** Stored events that `when` leaves alone. */
   readonly skipped: number

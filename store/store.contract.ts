@@ -820,6 +820,7 @@ export function storeContract(name: string, open: () => Promise<EventStore>, ski
     expect(await store.replace(batchOf([keyed(0, 'third'), fixed(simple(1, 2)[0] as Given)]))).toMatchObject({
       replaced: 2,
     })
+    expect(await store.replace(batchOf([keyed(7, 'a copy')]))).toMatchObject({ replaced: 0, unknown: 1 })
     const id = idOf(keyed(0, ''))
     expect((await store.get(id))?.event.message).toBe('third')
     expect(await searchAll(store, { kind: 'equals', field: 'haetae.source', value: 's' })).toHaveLength(1)

@@ -55,6 +55,8 @@ export interface LedgerExtras {
   /** What opening found and did. */
   readonly recovery: Readonly<RecoveryInfo>
   subscribe(from: ReadonlyMap<number, number>, signal: AbortSignal, onGap?: (gap: Gap) => void): AsyncIterable<Delivery>
+  /** Per partition an offset before every record that was received at `ms` or later, and not far before. */
+  firstSince(ms: number): ReadonlyMap<number, number>
   /** Deletes what the retention options allow, now. @returns segments deleted */
   enforceRetention(): Promise<number>
   /** A group that is gone must not hold back retention for ever. */
@@ -247,6 +249,12 @@ class LedgerBus implements Bus, LedgerExtras {
 
   bounds(): ReadonlyMap<number, { readonly oldest: number; readonly next: number }> {
     return new Map([[PARTITION, { oldest: this.#oldest(), next: this.#commits.next }]])
+  }
+
+  firstSince(ms: number): ReadonlyMap<number, number> {
+    // A record is appended after it is received, so a segment whose newest one was appended before holds none.
+    const segment = this.#list.items.find(({ newestMs }) => newestMs === 0 || newestMs >= ms)
+    return new Map([[PARTITION, segment?.first ?? this.#commits.next]])
   }
 
   enforceRetention(): Promise<number> {

@@ -32,7 +32,7 @@ import { invalid } from './leaf.ts'
 import { findRow, type RowId, type RowPlace, rowId } from './locate.ts'
 import { Lru } from './lru.ts'
 import { openSegments, quarantinePath } from './open-segments.ts'
-import { nextTurn, type QueryContext, snapshotOf } from './plan.ts'
+import { nextTurn, type QueryContext, snapshotOf, Turns } from './plan.ts'
 import { planReplacement, writeReplacement } from './replace.ts'
 import { type Retired, readRetired, writeRetired } from './retired.ts'
 import { FileCache, readSummary, Sealed } from './sealed.ts'
@@ -347,7 +347,7 @@ export class SegmentEngine implements SegmentStore {
         throw error
       }
     }
-    await writeReplacement(batch, plan, { heads, write })
+    await writeReplacement(batch, plan, new Turns({ check: () => this.#refuseIfUnable() }), { heads, write })
   }
 
   /** A replacement that failed must not come into force at the next start, when other ones may stand beside it. */

@@ -62,10 +62,13 @@ export async function planReplacement(batch: Uint8Array, request: PlanRequest): 
       if (at) found(at.event, segment, at.block * BLOCK_ROWS + at.row)
       else if (turns.due) await turns.take()
     }
-    for (const { key, event } of keys.values()) {
+    for (const { key, event, partition, offset } of keys.values()) {
       if (turns.due) await turns.take()
       const at = findRow(segment, { key })
-      if (at) found(event, segment, at.block * BLOCK_ROWS + at.row)
+      // At another position it is a copy that was never stored.
+      const isIt =
+        at && segment.offsets(at.block)[at.row] === offset && segment.partitions(at.block)[at.row] === partition
+      if (isIt) found(event, segment, at.block * BLOCK_ROWS + at.row)
     }
   }
   const wanted = keys.size + [...positions.values()].reduce((sum, offsets) => sum + offsets.size, 0)
@@ -87,14 +90,14 @@ export async function planReplacement(batch: Uint8Array, request: PlanRequest): 
 /** The last event of each id, by its number in the batch. */
 function readIds(batch: Uint8Array) {
   const positions = new Map<number, Map<number, number>>()
-  const keys = new Map<string, { key: Buffer; event: number }>()
+  const keys = new Map<string, { key: Buffer; event: number; partition: number; offset: number }>()
   const cursor = new BatchCursor(batch)
   let count = 0
   for (; cursor.next(); count++) {
     const { keyAt, bytes, partition, offset } = cursor
     if (keyAt >= 0) {
       const key = bytes.subarray(keyAt, keyAt + 16)
-      keys.set(key.toString('latin1'), { key, event: count })
+      keys.set(`${key.toString('latin1')}${partition}-${offset}`, { key, event: count, partition, offset })
       continue
     }
     const offsets = positions.get(partition) ?? new Map<number, number>()
@@ -181,6 +184,7 @@ function without(event: EcsEvent, names: readonly string[]): EcsEvent {
 export async function writeReplacement(
   batch: Uint8Array,
   { hides }: Plan,
+  turns: Turns,
   to: { heads: () => Head; write: (head: Head, supersedes: readonly Supersede[]) => Promise<void> },
 ): Promise<void> {
   let head = to.heads()
@@ -197,6 +201,7 @@ export async function writeReplacement(
   for (let number = 0; cursor.next(); number++) {
     const old = hides.get(number)
     if (!old) continue
+    if (turns.due) await turns.take()
     if (head.full) {
       await flush()
       head = to.heads()
