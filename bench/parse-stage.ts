@@ -110,6 +110,12 @@ if (values.profile !== undefined) {
   session.post('Profiler.start')
 }
 for (let i = 0; i < rounds; i++) for (const run of chosen) round(run)
+const { profile } = values
+if (profile !== undefined)
+  session.post('Profiler.stop', (_error, result) => {
+    mkdirSync(profile, { recursive: true })
+    writeFileSync(join(profile, 'parse-stage.cpuprofile'), JSON.stringify(result.profile))
+  })
 
 console.log(machineLine())
 console.log(`${packs.length} packs, ${lines.length} lines, mean ${Math.round(all.bytes / all.events)} bytes\n`)
@@ -124,12 +130,7 @@ for (const run of chosen) {
 }
 console.log(`\n${encodedBytes} bytes encoded`)
 
-const { profile } = values
 if (profile === undefined) console.log('Where the time goes: --profile DIR, with --only TEXT for one run.')
 else
-  session.post('Profiler.stop', (_error, result) => {
-    mkdirSync(profile, { recursive: true })
-    writeFileSync(join(profile, 'parse-stage.cpuprofile'), JSON.stringify(result.profile))
-    for (const [name, ms] of sumProfiles(profile, 'function').slice(0, 45))
-      console.log(`${ms.toFixed(0).padStart(7)} ms  ${name}`)
-  })
+  for (const [name, ms] of sumProfiles(profile, 'function').slice(0, 45))
+    console.log(`${ms.toFixed(0).padStart(7)} ms  ${name}`)

@@ -25,11 +25,27 @@ const MAX_DEPTH = 32
 
 /** One step of a dotted path, so that walking a nested event joins no strings. */
 interface PathNode {
+  readonly key: string
   readonly path: string
   readonly children: Map<string, PathNode>
   /** Index in this batch's names, or -1. */
   index: number
+  /** Its first child, and the sibling after it, when they came last: events have their fields in the same order. */
+  head: PathNode | undefined
+  next: PathNode | undefined
 }
+
+const newNode = (key: string, path: string): PathNode => ({
+  key,
+  path,
+  children: new Map(),
+  index: -1,
+  head: undefined,
+  next: undefined,
+})
+
+/** Up to this length a loop beats the call into native code. */
+const SHORT_CHARS = 48
 
 export class EventBatchWriter {
   #buf = Buffer.allocUnsafeSlow(256 * 1024)
@@ -38,7 +54,7 @@ export class EventBatchWriter {
   #eventStart = 0
   #fieldCountAt = 0
   #fieldCount = 0
-  readonly #root: PathNode = { path: '', children: new Map(), index: -1 }
+  readonly #root: PathNode = newNode('', '')
   #names: PathNode[] = []
 
   get count(): number {
@@ -104,18 +120,30 @@ export class EventBatchWriter {
 
   #object(object: EcsEvent, parent: PathNode, inArray: boolean, depth: number): void {
     if (depth > MAX_DEPTH) return
+    let last: PathNode | undefined
     for (const key in object) {
       const value = object[key]
       if (value === undefined || value === null) continue
       if (depth === 0 && key === '@timestamp') continue
-      let node = parent.children.get(key)
-      if (!node) {
-        node = { path: parent.path ? `${parent.path}.${key}` : key, children: new Map(), index: -1 }
-        parent.children.set(key, node)
+      let node = last === undefined ? parent.head : last.next
+      if (node === undefined || node.key !== key) {
+        node = this.#child(parent, key)
+        if (last === undefined) parent.head = node
+        else last.next = node
       }
+      last = node
       if (Array.isArray(value)) for (const element of value) this.#value(element, node, true, depth)
       else this.#value(value, node, inArray, depth)
     }
+  }
+
+  #child(parent: PathNode, key: string): PathNode {
+    let node = parent.children.get(key)
+    if (!node) {
+      node = newNode(key, parent.path ? `${parent.path}.${key}` : key)
+      parent.children.set(key, node)
+    }
+    return node
   }
 
   #value(value: EcsValue, node: PathNode, inArray: boolean, depth: number): void {
@@ -134,9 +162,21 @@ export class EventBatchWriter {
   }
 
   #string(node: PathNode, value: string, inArray: boolean): void {
-    const at = this.#field(node, FieldTag.string, inArray, 4 + value.length * 3)
-    const bytes = this.#buf.write(value, at + 4, 'utf8')
-    this.#buf.writeUInt32LE(bytes, at)
+    const { length } = value
+    const at = this.#field(node, FieldTag.string, inArray, 4 + length * 3)
+    const buf = this.#buf
+    let bytes = 0
+    if (length <= SHORT_CHARS)
+      for (; bytes < length; bytes++) {
+        const unit = value.charCodeAt(bytes)
+        if (unit > 127) break
+        buf[at + 4 + bytes] = unit
+      }
+    if (bytes < length) bytes = buf.write(value, at + 4, 'utf8')
+    buf[at] = bytes
+    buf[at + 1] = bytes >>> 8
+    buf[at + 2] = bytes >>> 16
+    buf[at + 3] = bytes >>> 24
     this.#at = at + 4 + bytes
   }
 
@@ -148,9 +188,12 @@ export class EventBatchWriter {
       node.index = this.#names.length
       this.#names.push(node)
     }
-    const at = this.#buf.writeUInt16LE(node.index, this.#at)
-    this.#buf[at] = inArray ? tag | IN_ARRAY : tag
-    return at + 1
+    const at = this.#at
+    const buf = this.#buf
+    buf[at] = node.index
+    buf[at + 1] = node.index >>> 8
+    buf[at + 2] = inArray ? tag | IN_ARRAY : tag
+    return at + 3
   }
 
   #reserve(more: number): void {

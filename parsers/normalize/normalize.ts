@@ -15,11 +15,24 @@ import { type FieldType, fieldType } from '../../core/fields.ts'
 import { keywordLeaves } from './keyword-leaves.ts'
 
 interface Field {
+  readonly key: string
   readonly name: string
   /** undefined: fields stand below it, so its value is an object (or a list of objects). */
   type: FieldType | undefined
   readonly below: Map<string, Field>
+  /** The first field below it, and the one after it, when they came last: events have their fields in the same order. */
+  head: Field | undefined
+  next: Field | undefined
 }
+
+const newField = (key: string, name: string): Field => ({
+  key,
+  name,
+  type: undefined,
+  below: new Map(),
+  head: undefined,
+  next: undefined,
+})
 
 /** First parts that are no object with fields of their own. */
 const LEAF_SETS = new Set(['@timestamp', 'message', 'tags'])
@@ -27,13 +40,13 @@ const LEAF_SETS = new Set(['@timestamp', 'message', 'tags'])
 const OBJECT_LISTS = ['dns.answers', 'email.attachments']
 
 function buildTree(): Field {
-  const root: Field = { name: '', type: undefined, below: new Map() }
+  const root = newField('', '')
   const add = (name: string, leaf: boolean) => {
     let node = root
     for (const part of name.split('.')) {
       let next = node.below.get(part)
       if (!next) {
-        next = { name: node.name === '' ? part : `${node.name}.${part}`, type: undefined, below: new Map() }
+        next = newField(part, node.name === '' ? part : `${node.name}.${part}`)
         node.below.set(part, next)
       }
       node = next
@@ -71,11 +84,20 @@ export function normalizeEvent(event: EcsEvent): Conflicts | undefined {
 type Moved = Record<string, EcsValue>
 
 function walk(object: EcsEvent, parent: Field, moved: Moved | undefined): Moved | undefined {
+  let last: Field | undefined
   for (const key in object) {
     const value = object[key]
     if (value === undefined || value === null) continue
-    const field = parent.below.get(key) ?? (key.includes('.') ? byDottedKey(parent, key) : undefined)
+    let field = last === undefined ? parent.head : last.next
+    if (field === undefined || field.key !== key) {
+      field = parent.below.get(key)
+      if (field === undefined) {
+        if (key.includes('.')) field = byDottedKey(parent, key)
+      } else if (last === undefined) parent.head = field
+      else last.next = field
+    }
     if (field === undefined) continue
+    if (field.key === key) last = field
     const { type } = field
     if (type === undefined) {
       if (typeof value === 'object')

@@ -34,26 +34,17 @@ export const either = (a: CharMask, b: CharMask): CharMask => [a[0] | b[0], a[1]
 const both = (a: CharMask, b: CharMask): CharMask => [a[0] & b[0], a[1] & b[1], a[2] & b[2], a[3] & b[3]]
 
 function maskOf(text: string): CharMask {
-  const mask: [number, number, number, number] = [0, 0, 0, 0]
+  const mask = new Int32Array(4)
   markChars(text, mask)
-  return mask
+  return [mask[0], mask[1], mask[2], mask[3]] as CharMask
 }
 
-/** Sets the bits of the text's characters below 128. */
-export function markChars(text: string, mask: { [index: number]: number }): void {
-  let a = 0
-  let b = 0
-  let c = 0
-  let d = 0
+/** Sets the bits of the text's characters. Those past 127 share bits with others: more candidates, never fewer. */
+export function markChars(text: string, mask: Int32Array): void {
+  mask.fill(0)
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)
-    if (unit < 32) a |= 1 << unit
-    else if (unit < 64) b |= 1 << unit
-    else if (unit < 96) c |= 1 << unit
-    else if (unit < 128) d |= 1 << unit
+    // no branch: which of the four words it is cannot be foretold
+    mask[(unit >> 5) & 3]! |= 1 << (unit & 31)
   }
-  mask[0] = a
-  mask[1] = b
-  mask[2] = c
-  mask[3] = d
 }

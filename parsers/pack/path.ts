@@ -5,6 +5,7 @@
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import { formatTime } from '../time/time.ts'
 import { type CompileEnv, type Getter, isObject, type PackContext } from './context.ts'
+import { readOf, writeOf } from './path-code.ts'
 
 type Part = string | number | typeof EACH
 const EACH: unique symbol = Symbol('each')
@@ -79,6 +80,14 @@ export function compileGet(path: Path, marks = true): Getter {
   if (path.root === 'source') {
     const first = parts[0]
     const mark = marks && typeof first === 'string' ? first : undefined
+    const read = parts.every((part) => typeof part === 'string') ? readOf(parts) : undefined
+    if (read)
+      return (context) => {
+        const { source } = context
+        const value = source === undefined ? undefined : read(source)
+        if (mark !== undefined && value !== undefined) context.mark = mark
+        return value
+      }
     return (context) => {
       const value = step(context.source, parts, 0)
       if (mark !== undefined && value !== undefined) context.mark = mark
@@ -89,7 +98,8 @@ export function compileGet(path: Path, marks = true): Getter {
     const only = parts[0] as string
     return ({ event }) => (Object.hasOwn(event, only) ? event[only] : undefined)
   }
-  return ({ event }) => step(event, parts, 0)
+  const read = parts.every((part) => typeof part === 'string') ? readOf(parts) : undefined
+  return read ? ({ event }) => read(event) : ({ event }) => step(event, parts, 0)
 }
 
 /** Writes a value at a dotted event path, making objects on the way; a scalar in the way gives way. */
@@ -103,23 +113,8 @@ export function compilePut(path: Path, where: Where, env: CompileEnv): (context:
       event[last] = value
     }
   }
-  const first = parts[0] as string
-  if (parts.length === 2) {
-    return ({ event }, value) => {
-      const node = event[first]
-      if (isObject(node)) node[last] = value
-      else event[first] = { [last]: value }
-    }
-  }
-  return ({ event }, value) => {
-    let node = event
-    for (let i = 0; i < parts.length - 1; i++) {
-      const part = parts[i] as string
-      const next = Object.hasOwn(node, part) ? node[part] : undefined
-      node = isObject(next) ? next : ((node[part] = {}) as EcsEvent)
-    }
-    node[last] = value
-  }
+  const write = writeOf(parts)
+  return ({ event }, value) => write(event, value)
 }
 
 export const dotted = (path: Path): string => path.parts.filter((part) => typeof part === 'string').join('.')
