@@ -9,7 +9,7 @@ import { PipelineError } from '../core/errors.ts'
 import { Correlation, type CorrelationSnapshot, type Derived, type LeftOut } from './windows/correlation.ts'
 import { digestOf, shortHash } from './windows/episode.ts'
 import { fieldName, GroupKeys } from './windows/group-key.ts'
-import { Reasons } from './windows/intern.ts'
+import { isSameFlat, Reasons } from './windows/intern.ts'
 import { MatchPacker, MatchUnpacker, type PackedMatches } from './windows/packed-matches.ts'
 import { type CorrelationSpec, judgingOf, type RuleInfo } from './windows/spec.ts'
 import type { StoredMatch } from './windows/stored-match.ts'
@@ -62,6 +62,8 @@ interface Known {
   readonly single: boolean
   readonly users: readonly { readonly correlation: Correlation; readonly index: number }[]
   readonly reasons: Reasons
+  /** Of its last match: a noisy account or host says the same again and again. */
+  entities: RuleMatch['entities']
 }
 
 const RECENT = 65_536 // alerts about single events that are not told twice; a repeat beyond that has the same id anyway
@@ -150,7 +152,7 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     const rule = rulesById.get(ruleId)
     if (!rule) return undefined
     const single = rule.alerts !== false && !options.grouping?.has(rule.id)
-    const found = { rule, single, users: users.get(ruleId) ?? [], reasons: new Reasons() }
+    const found: Known = { rule, single, users: users.get(ruleId) ?? [], reasons: new Reasons(), entities: {} }
     knownRules.set(ruleId, found)
     return found
   }
@@ -196,8 +198,10 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
         const interested = found.users
         if (interested.length === 0) continue
         const why = found.reasons.listOf(match.why)
+        if (!isSameFlat(found.entities, match.entities)) found.entities = match.entities
         let plain: StoredMatch | undefined
-        for (const { correlation, index } of interested) plain = correlation.insert(match, index, why, plain)
+        for (const { correlation, index } of interested)
+          plain = correlation.insert(match, index, why, found.entities, plain)
       }
       if (to > watermark) watermark = to
       advance(watermark - allowedLatenessMs, changes)

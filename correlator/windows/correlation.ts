@@ -17,7 +17,6 @@ import { MAX_ELEMENTS, type StoredMatch, storedMatch } from './stored-match.ts'
 export const leftOutReasons = ['late', 'no_group', 'too_many_values', 'flooded', 'evicted'] as const
 export type LeftOut = (typeof leftOutReasons)[number]
 
-const FEW = 8 // matches of a group that has yet to grow
 const NO_REASONS: StoredMatch['why'] = [[]]
 
 export interface CorrelationOptions {
@@ -99,7 +98,7 @@ export class Correlation {
 
   /**
    * Takes a match of `spec.rules[index]` into its groups.
-   * @param why its reasons, kept once for equal ones
+   * @param why its reasons and entities, kept once for equal ones
    * @param plain the same match as another correlation keeps it
    * @returns the match as others may keep it too
    */
@@ -107,6 +106,7 @@ export class Correlation {
     match: RuleMatch,
     index: number,
     why: StoredMatch['why'],
+    entities: StoredMatch['entities'],
     plain: StoredMatch | undefined,
   ): StoredMatch | undefined {
     if (match.timestamp < this.#horizon) {
@@ -120,9 +120,9 @@ export class Correlation {
       this.#insert(keys, plain)
       return plain
     }
-    const { timestamp, eventId, entities } = match
+    const { timestamp, eventId } = match
     const values = side.fields.length > 0 ? this.#measured(match, side) : undefined
-    const fields = this.rules.points ? this.#pointFields(match) : undefined
+    const fields = this.rules.points ? this.#pointFields(match, keys) : undefined
     const stored = storedMatch(timestamp, eventId, side.rules, why, entities, values, fields, undefined)
     this.#insert(keys, stored)
     return this.#plain ? stored : plain
@@ -141,7 +141,7 @@ export class Correlation {
     const keys = this.#keysOf(point, side)
     if (keys.length === 0) return
     const values = side.fields.length > 0 ? this.#measured(point, side) : undefined
-    const fields = this.rules.points ? this.#pointFields(point) : undefined
+    const fields = this.rules.points ? this.#pointFields(point, keys) : undefined
     const parts = { ids: point.ids, count: point.count, firstSeen: point.firstSeen }
     this.#insert(keys, storedMatch(point.t, id, side.rules, NO_REASONS, point.entities, values, fields, parts))
   }
@@ -162,7 +162,7 @@ export class Correlation {
         group = new Group(key)
         this.#groups.set(key, group)
       }
-      const done = group.insert(keys.length === 1 ? this.#shared(stored, group.matches) : stored)
+      const done = group.insert(stored)
       if (done === 'flooded') this.#options.leaveOut('flooded', 1)
       if (done !== 'new') continue
       if (group.matches.length > this.rules.maxMatches) {
@@ -173,34 +173,17 @@ export class Correlation {
     }
   }
 
-  /** Only what is asked for above. */
-  #pointFields({ fields }: Valued): RuleMatch['fields'] {
-    const asked: Record<string, Scalar | readonly Scalar[]> = Object.create(null)
+  /** Only what is asked for above, by names of rules; the matches of a group mostly have the same, kept once. */
+  #pointFields({ fields }: Valued, keys: readonly string[]): RuleMatch['fields'] {
+    let asked: Record<string, Scalar | readonly Scalar[]> = {}
     for (const name of this.rules.pointFields) {
       const value = Object.hasOwn(fields, name) ? fields[name] : undefined
-      if (value !== undefined) asked[name] = value
+      if (value === undefined) continue
+      if (name === '__proto__') asked = { ...asked, [name]: value }
+      else asked[name] = value
     }
-    return asked
-  }
-
-  /** The matches of a group that grows say much the same: what is equal is kept once. */
-  #shared(stored: StoredMatch, matches: readonly StoredMatch[]): StoredMatch {
-    const { length } = matches
-    if (length === 0 || (length < FEW && !this.rules.points)) return stored
-    const { entities, fields } = matches[length - 1] as StoredMatch
-    const sameEntities = entities !== stored.entities && isSameFlat(entities, stored.entities)
-    const sameFields = fields !== undefined && stored.fields !== undefined && isSameFlat(fields, stored.fields)
-    if (!sameEntities && !sameFields) return stored
-    return storedMatch(
-      stored.t,
-      stored.id,
-      stored.rules,
-      stored.why,
-      sameEntities ? entities : stored.entities,
-      stored.values,
-      sameFields ? fields : stored.fields,
-      stored.parts,
-    )
+    const before = this.#groups.get(keys[0] as string)?.matches.at(-1)?.fields
+    return before && isSameFlat(before, asked) ? before : asked
   }
 
   /** What the condition's fields say of a match. */

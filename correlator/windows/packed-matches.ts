@@ -1,61 +1,102 @@
-// Stored matches in a snapshot: columns of plain values beside one table of the objects they share, over all correlations.
+// Stored matches in a snapshot: columns of plain values, over all correlations. What matches share stands once in tables.
 //
-//   t         times
-//   id        event ids
-//   shared    three a match: places of rules, why, entities in the table
-//   rest      place of a match -> what few matches have besides
+//   t, id      time and event id of each match
+//   said       place of its rules and reasons in `shared`
+//   who        place of its entities: `shapes[entities[2p]]` are their names, the values begin at `values[entities[2p + 1]]`
+//   text       what value_count counts: nearly every match has one
+//   rest       [place of the match, what few matches have besides]
 //
-// A group says which run of these its matches are.
+// A group says how many of these, in order, are its own.
 
 import { type StoredMatch, storedMatch } from './stored-match.ts'
 
+type Value = StoredMatch['entities'][string]
+type Said = readonly [StoredMatch['rules'], StoredMatch['why']]
 type Rest = Pick<StoredMatch, 'values' | 'fields' | 'parts'>
 
 /** JSON-safe. */
 export interface PackedMatches {
-  readonly table: readonly unknown[]
-  readonly t: readonly number[]
-  readonly id: readonly string[]
-  readonly shared: readonly number[]
-  /** value_count: nearly every match has them, so they stand apart from `rest`; null: none, or not a text. */
-  readonly text: readonly (string | null)[]
-  readonly rest: readonly (readonly [number, Rest])[]
+  readonly t: number[]
+  readonly id: string[]
+  readonly said: number[]
+  readonly who: number[]
+  readonly text: (string | 0)[]
+  readonly rest: [number, Rest][]
+  readonly shared: Said[]
+  readonly shapes: (readonly string[])[]
+  readonly entities: number[]
+  readonly values: Value[]
 }
 
 /** Shared by all groups of one snapshot. */
 export class MatchPacker {
-  readonly packed = {
-    table: [] as unknown[],
-    t: [] as number[],
-    id: [] as string[],
-    shared: [] as number[],
-    text: [] as (string | null)[],
-    rest: [] as [number, Rest][],
+  readonly packed: PackedMatches = {
+    t: [],
+    id: [],
+    said: [],
+    who: [],
+    text: [],
+    rest: [],
+    shared: [],
+    shapes: [],
+    entities: [],
+    values: [],
   }
-  readonly #places = new Map<object, number>()
+  #lastSaid = 0
+  readonly #entities = new Map<object, number>()
+  readonly #shapes = new Map<string, number>()
+  /** By reasons, then rules: lists that are the same for most matches. */
+  readonly #said = new Map<StoredMatch['why'], Map<StoredMatch['rules'], number>>()
 
   /** Appends a run of matches. */
   pack(matches: readonly StoredMatch[]): void {
-    const { t, id, shared, text, rest } = this.packed
+    const { t, id, said, who, text, rest } = this.packed
     for (const match of matches) {
       const { values, fields, parts } = match
       if (fields !== undefined || parts !== undefined || (values !== undefined && typeof values !== 'string')) {
         rest.push([t.length, { values, fields, parts }])
-        text.push(null)
-      } else text.push(values ?? null)
+        text.push(0)
+      } else text.push(values ?? 0)
       t.push(match.t)
       id.push(match.id)
-      shared.push(this.#place(match.rules), this.#place(match.why), this.#place(match.entities))
+      said.push(this.#saidPlace(match))
+      who.push(this.#entitiesPlace(match.entities))
     }
   }
 
-  #place(value: object): number {
-    let place = this.#places.get(value)
+  #saidPlace({ why, rules }: StoredMatch): number {
+    const { shared } = this.packed
+    const last = shared[this.#lastSaid]
+    if (last && last[0] === rules && last[1] === why) return this.#lastSaid
+    let byRules = this.#said.get(why)
+    if (!byRules) this.#said.set(why, (byRules = new Map()))
+    let place = byRules.get(rules)
     if (place === undefined) {
-      place = this.packed.table.length
-      this.packed.table.push(value)
-      this.#places.set(value, place)
+      place = shared.push([rules, why]) - 1
+      byRules.set(rules, place)
     }
+    this.#lastSaid = place
+    return place
+  }
+
+  #entitiesPlace(entities: StoredMatch['entities']): number {
+    const known = this.#entities.get(entities)
+    if (known !== undefined) return known
+    const { packed } = this
+    const place = packed.entities.length / 2
+    const begin = packed.values.length
+    let shapeKey = ''
+    for (const name in entities) {
+      shapeKey += `${name.length}:${name}`
+      packed.values.push(entities[name] as Value)
+    }
+    let shape = this.#shapes.get(shapeKey)
+    if (shape === undefined) {
+      shape = packed.shapes.push(Object.keys(entities)) - 1
+      this.#shapes.set(shapeKey, shape)
+    }
+    packed.entities.push(shape, begin)
+    this.#entities.set(entities, place)
     return place
   }
 }
@@ -64,11 +105,19 @@ export class MatchPacker {
 export class MatchUnpacker {
   readonly #packed: PackedMatches
   readonly #rest: ReadonlyMap<number, Rest>
+  readonly #entities: readonly StoredMatch['entities'][]
   #at = 0
 
   constructor(packed: PackedMatches) {
     this.#packed = packed
     this.#rest = new Map(packed.rest)
+    const entities: StoredMatch['entities'][] = []
+    for (let place = 0; 2 * place < packed.entities.length; place++) {
+      const names = packed.shapes[packed.entities[2 * place] as number] as readonly string[]
+      const begin = packed.entities[2 * place + 1] as number
+      entities.push(Object.fromEntries(names.map((name, i) => [name, packed.values[begin + i] as Value])))
+    }
+    this.#entities = entities
   }
 
   unpack(count: number): StoredMatch[] {
@@ -82,17 +131,11 @@ export class MatchUnpacker {
   }
 
   #match(at: number): StoredMatch {
-    const { table, t, id, shared, text } = this.#packed
+    const { t, id, said, who, text, shared } = this.#packed
+    const [rules, why] = shared[said[at] as number] as Said
     const rest = this.#rest.get(at)
-    return storedMatch(
-      t[at] as number,
-      id[at] as string,
-      table[shared[3 * at] as number] as StoredMatch['rules'],
-      table[shared[3 * at + 1] as number] as StoredMatch['why'],
-      table[shared[3 * at + 2] as number] as StoredMatch['entities'],
-      rest ? rest.values : (text[at] ?? undefined),
-      rest?.fields,
-      rest?.parts,
-    )
+    const entities = this.#entities[who[at] as number] as StoredMatch['entities']
+    const values = rest ? rest.values : text[at] === 0 ? undefined : (text[at] as string)
+    return storedMatch(t[at] as number, id[at] as string, rules, why, entities, values, rest?.fields, rest?.parts)
   }
 }
