@@ -47,7 +47,7 @@ function eachFinding(json: Buffer, { list, head }: Wrapper, take: Take, maxHeadB
   const report = keepHead(json, head, maxHeadBytes)
   let { leftOut } = report
   eachElement(json, list.value, (result) => {
-    const members = membersOf(json, result) ?? []
+    const { members = [], end: resultEnd } = membersOf(json, result)
     const about = members.filter((member) => isAbout(keyOf(json, member)))
     const place = keepHead(json, about, maxHeadBytes)
     leftOut += place.leftOut
@@ -64,7 +64,7 @@ function eachFinding(json: Buffer, { list, head }: Wrapper, take: Take, maxHeadB
         return end
       })
     }
-    return skipValue(json, result)
+    return resultEnd
   })
   return leftOut
 }
@@ -109,7 +109,7 @@ function keepHead(json: Buffer, members: readonly Member[], maxBytes: number): H
 
 /** The members of one object that fit, in order. One level only: each level more would read everything once more. */
 function keepFitting(json: Buffer, at: number, maxBytes: number): Head | undefined {
-  const members = membersOf(json, at)
+  const { members } = membersOf(json, at)
   if (!members) return undefined
   const fitting: Buffer[] = []
   let room = maxBytes

@@ -60,39 +60,62 @@ const eventMembers = new Set(['id', 'timestamp', 'message', 'extractedFields'])
 /** What a finding's own record says beside the report's head: a head that has them is not Trivy's. */
 const findingMembers = new Set(['Target', 'Class', 'Type', ...Object.values(findingLists)])
 
+/** Start and end of the key, start and end of the value of each member of the object that readObject() is in. */
+const scratch = new Uint32Array(MAX_MEMBERS * 4)
+
 /**
- * Reads the object at `at` to its end, and tells whether it is a wrapper.
+ * Reads the object at `at` to its end, and tells whether it is a wrapper. One pass, and no memory, for what is none.
  * @param depth how deep the object lies already
  * @throws JsonSyntaxError when it is not JSON, or nested too deep
  */
 export function readObject(json: Buffer, at: number, depth = 0): { end: number; wrapper: Wrapper | undefined } {
   let kind: WrapperKind | undefined
+  let lists = 0
+  let count = 0
   const end = eachMember(
     json,
     at,
     (keyStart, keyEnd, value) => {
-      if (json[value] === BRACKET) kind ??= kindOf(json, keyStart, keyEnd)
-      return skipValue(json, value, depth + 1)
+      const found = json[value] === BRACKET ? kindOf(json, keyStart, keyEnd) : undefined
+      if (found) {
+        kind ??= found
+        lists++
+      }
+      const end = skipValue(json, value, depth + 1)
+      if (count < MAX_MEMBERS) {
+        const i = count * 4
+        scratch[i] = keyStart
+        scratch[i + 1] = keyEnd
+        scratch[i + 2] = value
+        scratch[i + 3] = end
+      }
+      count++
+      return end
     },
     depth,
   )
-  return { end, wrapper: kind && readWrapper(json, at, kind) }
+  if (!kind || lists > 1 || count > MAX_MEMBERS) return { end, wrapper: undefined }
+  const members = Array.from({ length: count }, (_, m): Member => {
+    const [keyStart = 0, keyEnd = 0, value = 0, end = 0] = scratch.subarray(m * 4, m * 4 + 4)
+    return { keyStart, keyEnd, value, end }
+  })
+  return { end, wrapper: toWrapper(json, kind, members) }
 }
 
 export function keyOf(json: Buffer, member: Member): string {
   return json.toString('latin1', member.keyStart, member.keyEnd)
 }
 
-/** The members of an object known to be JSON; undefined when they are too many to be of a wrapper. */
-export function membersOf(json: Buffer, at: number): Member[] | undefined {
+/** The members of an object, and where it ends. No members: they are too many to be of a wrapper. */
+export function membersOf(json: Buffer, at: number): { members: readonly Member[] | undefined; end: number } {
   const members: Member[] = []
   let count = 0
-  eachMember(json, at, (keyStart, keyEnd, value) => {
+  const end = eachMember(json, at, (keyStart, keyEnd, value) => {
     const end = skipValue(json, value)
     if (++count <= MAX_MEMBERS) members.push({ keyStart, keyEnd, value, end })
     return end
   })
-  return count <= MAX_MEMBERS ? members : undefined
+  return { members: count <= MAX_MEMBERS ? members : undefined, end }
 }
 
 /** Compares bytes: a key spelt with escapes is none of ours. */
@@ -105,12 +128,8 @@ function kindOf(json: Buffer, start: number, end: number): WrapperKind | undefin
   return undefined
 }
 
-function readWrapper(json: Buffer, at: number, kind: WrapperKind): Wrapper | undefined {
-  const members = membersOf(json, at)
-  if (!members) return undefined
-  const ofKind = members.filter((m) => json[m.value] === BRACKET && kindOf(json, m.keyStart, m.keyEnd) !== undefined)
-  const [list] = ofKind
-  if (!list || ofKind.length > 1) return undefined
+function toWrapper(json: Buffer, kind: WrapperKind, members: readonly Member[]): Wrapper | undefined {
+  const list = members.find((m) => json[m.value] === BRACKET && kindOf(json, m.keyStart, m.keyEnd) === kind) as Member
   const head = members.filter((member) => member !== list)
   const names = new Set(head.map((member) => keyOf(json, member)))
   // A name said twice means one thing to one reader and another to the next.
@@ -139,60 +158,68 @@ const counters: Readonly<Record<WrapperKind, Count>> = {
       if ((name === 'logGroup' || name === 'logStream') && json[member.value] !== QUOTE) return 0
     }
     if (!names.has('logGroup') || !names.has('logStream')) return 0
-    return countObjects(json, list.value, (event) => isLogEvent(json, event))
+    return countObjects(json, list.value, (at) => readLogEvent(json, at))
   },
 
   'trivy-report': (json, list, _head, names) => {
     if (!names.has('SchemaVersion') && !names.has('ArtifactName')) return 0
     if (!names.isDisjointFrom(findingMembers)) return 0
     let findings = 0
-    const results = countObjects(json, list.value, (result) => {
-      const found = countFindings(json, result)
-      findings += found
-      return found >= 0
+    const results = countObjects(json, list.value, (at) => {
+      const result = readResult(json, at)
+      findings += result.findings
+      return result
     })
     return results === 0 ? 0 : findings
   },
 }
 
-/** Elements of the array at `at`; 0 when one of them is no object, or `accepts` says no. */
-function countObjects(json: Buffer, at: number, accepts?: (element: number) => boolean): number {
+/** An object of a list: where it ends, and whether it is what belongs there. */
+interface Read {
+  readonly end: number
+  readonly accepted: boolean
+}
+
+/** Elements of the array at `at`; 0 when one of them is no object, or `read` does not accept it. */
+function countObjects(json: Buffer, at: number, read?: (object: number) => Read): number {
   let count = 0
   let accepted = true
   eachElement(json, at, (element) => {
     count++
-    accepted &&= json[element] === BRACE && (!accepts || accepts(element))
-    return skipValue(json, element)
+    if (json[element] !== BRACE) accepted = false
+    if (!accepted || !read) return skipValue(json, element)
+    const object = read(element)
+    accepted = object.accepted
+    return object.end
   })
   return accepted ? count : 0
 }
 
-function isLogEvent(json: Buffer, at: number): boolean {
-  const members = membersOf(json, at)
-  if (!members) return false
-  const names = new Set(members.map((member) => keyOf(json, member)))
-  if (names.size !== members.length || !names.isSubsetOf(eventMembers)) return false
-  return members.some((member) => keyOf(json, member) === 'message' && json[member.value] === QUOTE)
+function readLogEvent(json: Buffer, at: number): Read {
+  const { members, end } = membersOf(json, at)
+  const names = new Set(members?.map((member) => keyOf(json, member)))
+  const known = names.size === members?.length && names.isSubsetOf(eventMembers)
+  const isMessage = (member: Member) => keyOf(json, member) === 'message' && json[member.value] === QUOTE
+  return { end, accepted: known && members.some(isMessage) }
 }
 
-/** Findings of one result of a report; -1 when there is something among them that is none. */
-function countFindings(json: Buffer, result: number): number {
-  const members = membersOf(json, result)
-  if (!members) return -1
+/** One result of a report; not accepted when there is something among its findings that is none. */
+function readResult(json: Buffer, at: number): Read & { findings: number } {
   const seen = new Set<string>()
   let findings = 0
-  for (const member of members) {
-    const name = keyOf(json, member)
-    if (seen.has(name)) return -1
+  let accepted = true
+  const end = eachMember(json, at, (keyStart, keyEnd, value) => {
+    if (seen.size > MAX_MEMBERS) accepted = false
+    if (!accepted) return skipValue(json, value)
+    const name = json.toString('latin1', keyStart, keyEnd)
+    if (seen.has(name)) accepted = false
     seen.add(name)
-    if (!(name in findingLists) || json[member.value] !== BRACKET) continue
-    let objects = true
-    eachElement(json, member.value, (element) => {
+    if (!(name in findingLists) || json[value] !== BRACKET) return skipValue(json, value)
+    return eachElement(json, value, (element) => {
       findings++
-      objects &&= json[element] === BRACE
+      if (json[element] !== BRACE) accepted = false
       return skipValue(json, element)
     })
-    if (!objects) return -1
-  }
-  return findings
+  })
+  return { end, accepted: accepted && seen.size <= MAX_MEMBERS, findings }
 }
