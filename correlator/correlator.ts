@@ -12,7 +12,7 @@ import { fieldName, GroupKeys } from './windows/group-key.ts'
 import { isSameFlat, Reasons } from './windows/intern.ts'
 import { MatchPacker, MatchUnpacker, type PackedMatches } from './windows/packed-matches.ts'
 import { type CorrelationSpec, judgingOf, type RuleInfo } from './windows/spec.ts'
-import type { StoredMatch } from './windows/stored-match.ts'
+import { newMark, type StoredMatch } from './windows/stored-match.ts'
 
 /** Folds the alerts of a rule about single events into one per group, while they are no further apart. */
 export interface Grouping {
@@ -199,9 +199,10 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
         if (interested.length === 0) continue
         const why = found.reasons.listOf(match.why)
         if (!isSameFlat(found.entities, match.entities)) found.entities = match.entities
+        const mark = newMark()
         let plain: StoredMatch | undefined
         for (const { correlation, index } of interested)
-          plain = correlation.insert(match, index, why, found.entities, plain)
+          plain = correlation.insert(match, index, why, found.entities, mark, plain)
       }
       if (to > watermark) watermark = to
       advance(watermark - allowedLatenessMs, changes)

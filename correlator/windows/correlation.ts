@@ -11,7 +11,7 @@ import { indexList, isSameFlat } from './intern.ts'
 import { OldestGroups } from './oldest-groups.ts'
 import type { MatchPacker, MatchUnpacker } from './packed-matches.ts'
 import type { CorrelationSpec } from './spec.ts'
-import { MAX_ELEMENTS, type StoredMatch, storedMatch } from './stored-match.ts'
+import { MAX_ELEMENTS, type Mark, newMark, type StoredMatch, storedMatch } from './stored-match.ts'
 
 /** Why matches or groups were not (fully) counted; labels of `correlate_left_out_matches_total{rule,reason}`. */
 export const leftOutReasons = ['late', 'no_group', 'too_many_values', 'flooded', 'evicted'] as const
@@ -99,6 +99,7 @@ export class Correlation {
   /**
    * Takes a match of `spec.rules[index]` into its groups.
    * @param why its reasons and entities, kept once for equal ones
+   * @param mark the same for all correlations of this match
    * @param plain the same match as another correlation keeps it
    * @returns the match as others may keep it too
    */
@@ -107,6 +108,7 @@ export class Correlation {
     index: number,
     why: StoredMatch['why'],
     entities: StoredMatch['entities'],
+    mark: Mark,
     plain: StoredMatch | undefined,
   ): StoredMatch | undefined {
     if (match.timestamp < this.#horizon) {
@@ -123,7 +125,7 @@ export class Correlation {
     const { timestamp, eventId } = match
     const values = side.fields.length > 0 ? this.#measured(match, side) : undefined
     const fields = this.rules.points ? this.#pointFields(match, keys) : undefined
-    const stored = storedMatch(timestamp, eventId, side.rules, why, entities, values, fields, undefined)
+    const stored = storedMatch(timestamp, eventId, side.rules, why, entities, values, fields, undefined, mark)
     this.#insert(keys, stored)
     return this.#plain ? stored : plain
   }
@@ -143,7 +145,10 @@ export class Correlation {
     const values = side.fields.length > 0 ? this.#measured(point, side) : undefined
     const fields = this.rules.points ? this.#pointFields(point, keys) : undefined
     const parts = { ids: point.ids, count: point.count, firstSeen: point.firstSeen }
-    this.#insert(keys, storedMatch(point.t, id, side.rules, NO_REASONS, point.entities, values, fields, parts))
+    this.#insert(
+      keys,
+      storedMatch(point.t, id, side.rules, NO_REASONS, point.entities, values, fields, parts, newMark()),
+    )
   }
 
   #keysOf(match: Valued, side: Side): readonly string[] {
@@ -303,7 +308,7 @@ export class Correlation {
     for (const group of spared)
       if (left-- > 0) this.#drop(group)
       else group.turn = this.#turn // behind the others, so that the next search does not meet them first
-    if (this.#due.size > 2 * this.#options.maxKeys) this.#due.keep((group) => this.#groups.get(group.key) === group)
+    if (this.#due.size > 1.25 * this.#options.maxKeys) this.#due.keep((group) => this.#groups.get(group.key) === group)
   }
 
   #drop(group: Group): void {

@@ -7,7 +7,7 @@ import { correlation, info, MINUTE, match } from './fixtures.ts'
 
 const keys = Number(process.argv[2] ?? 1_000_000)
 const maxKeysPerRule = Number(process.argv[3] ?? 100_000)
-const maxBytes = 1500 * maxKeysPerRule + 64 * 1024 * 1024 // 1.5 kB a group, and room for garbage not yet collected
+const maxBytes = 750 * maxKeysPerRule + 64 * 1024 * 1024 // 0.75 kB a group, and room for garbage not yet collected
 const spec = correlation('guessing', ['a'], { condition: { bounds: [{ op: 'gte', value: 5 }], fields: [] } })
 const correlator = createCorrelator([spec], { rulesById: new Map([['a', info('a')]]), maxKeysPerRule })
 

@@ -1,14 +1,13 @@
-// Stored matches in a snapshot: columns of plain values, over all correlations. What matches share stands once in tables.
+// Stored matches in a snapshot: columns of plain values, over all correlations. What matches share stands once.
 //
-//   t, id      time and event id of each match
-//   said       place of its rules and reasons in `shared`
-//   who        place of its entities: `shapes[entities[2p]]` are their names, the values begin at `values[entities[2p + 1]]`
-//   text       what value_count counts: nearly every match has one
-//   rest       [place of the match, what few matches have besides]
+//   seen       t, id: a match, however many correlations keep it; its entities have the names `shapes[shape]`, their
+//              values begin at `values[begin]`
+//   kept       match: its place among the seen; said: place of rules and reasons in `shared`; text: what value_count
+//              counts (nearly every match has one); rest: [place, what few have besides]
 //
-// A group says how many of these, in order, are its own.
+// A group says how many of the kept, in order, are its own.
 
-import { type StoredMatch, storedMatch } from './stored-match.ts'
+import { type Mark, newMark, type StoredMatch, storedMatch } from './stored-match.ts'
 
 type Value = StoredMatch['entities'][string]
 type Said = readonly [StoredMatch['rules'], StoredMatch['why']]
@@ -16,52 +15,67 @@ type Rest = Pick<StoredMatch, 'values' | 'fields' | 'parts'>
 
 /** JSON-safe. */
 export interface PackedMatches {
-  readonly t: number[]
-  readonly id: string[]
-  readonly said: number[]
-  readonly who: number[]
-  readonly text: (string | 0)[]
-  readonly rest: [number, Rest][]
+  readonly seen: { readonly t: number[]; readonly id: string[]; readonly shape: number[]; readonly begin: number[] }
+  readonly kept: {
+    readonly match: number[]
+    readonly said: number[]
+    readonly text: (string | 0)[]
+    readonly rest: [number, Rest][]
+  }
   readonly shared: Said[]
   readonly shapes: (readonly string[])[]
-  readonly entities: number[]
   readonly values: Value[]
 }
+
+let snapshots = 0
 
 /** Shared by all groups of one snapshot. */
 export class MatchPacker {
   readonly packed: PackedMatches = {
-    t: [],
-    id: [],
-    said: [],
-    who: [],
-    text: [],
-    rest: [],
+    seen: { t: [], id: [], shape: [], begin: [] },
+    kept: { match: [], said: [], text: [], rest: [] },
     shared: [],
     shapes: [],
-    entities: [],
     values: [],
   }
+  readonly #number = ++snapshots
   #lastSaid = 0
-  readonly #entities = new Map<object, number>()
   readonly #shapes = new Map<string, number>()
   /** By reasons, then rules: lists that are the same for most matches. */
   readonly #said = new Map<StoredMatch['why'], Map<StoredMatch['rules'], number>>()
 
   /** Appends a run of matches. */
   pack(matches: readonly StoredMatch[]): void {
-    const { t, id, said, who, text, rest } = this.packed
+    const { match: places, said, text, rest } = this.packed.kept
     for (const match of matches) {
-      const { values, fields, parts } = match
+      const { values, fields, parts, mark } = match
       if (fields !== undefined || parts !== undefined || (values !== undefined && typeof values !== 'string')) {
-        rest.push([t.length, { values, fields, parts }])
+        rest.push([places.length, { values, fields, parts }])
         text.push(0)
       } else text.push(values ?? 0)
-      t.push(match.t)
-      id.push(match.id)
       said.push(this.#saidPlace(match))
-      who.push(this.#entitiesPlace(match.entities))
+      if (mark.snapshot !== this.#number) this.#see(match)
+      places.push(mark.place)
     }
+  }
+
+  #see({ t, id, entities, mark }: StoredMatch): void {
+    const { seen, shapes, values } = this.packed
+    mark.snapshot = this.#number
+    mark.place = seen.t.push(t) - 1
+    seen.id.push(id)
+    seen.begin.push(values.length)
+    let key = ''
+    for (const name in entities) {
+      key += `${name.length}:${name}`
+      values.push(entities[name] as Value)
+    }
+    let shape = this.#shapes.get(key)
+    if (shape === undefined) {
+      shape = shapes.push(Object.keys(entities)) - 1
+      this.#shapes.set(key, shape)
+    }
+    seen.shape.push(shape)
   }
 
   #saidPlace({ why, rules }: StoredMatch): number {
@@ -78,27 +92,6 @@ export class MatchPacker {
     this.#lastSaid = place
     return place
   }
-
-  #entitiesPlace(entities: StoredMatch['entities']): number {
-    const known = this.#entities.get(entities)
-    if (known !== undefined) return known
-    const { packed } = this
-    const place = packed.entities.length / 2
-    const begin = packed.values.length
-    let shapeKey = ''
-    for (const name in entities) {
-      shapeKey += `${name.length}:${name}`
-      packed.values.push(entities[name] as Value)
-    }
-    let shape = this.#shapes.get(shapeKey)
-    if (shape === undefined) {
-      shape = packed.shapes.push(Object.keys(entities)) - 1
-      this.#shapes.set(shapeKey, shape)
-    }
-    packed.entities.push(shape, begin)
-    this.#entities.set(entities, place)
-    return place
-  }
 }
 
 /** The inverse: gives the runs back one after the other, as they were packed. */
@@ -106,18 +99,19 @@ export class MatchUnpacker {
   readonly #packed: PackedMatches
   readonly #rest: ReadonlyMap<number, Rest>
   readonly #entities: readonly StoredMatch['entities'][]
+  readonly #marks: readonly Mark[]
   #at = 0
 
   constructor(packed: PackedMatches) {
     this.#packed = packed
-    this.#rest = new Map(packed.rest)
-    const entities: StoredMatch['entities'][] = []
-    for (let place = 0; 2 * place < packed.entities.length; place++) {
-      const names = packed.shapes[packed.entities[2 * place] as number] as readonly string[]
-      const begin = packed.entities[2 * place + 1] as number
-      entities.push(Object.fromEntries(names.map((name, i) => [name, packed.values[begin + i] as Value])))
-    }
-    this.#entities = entities
+    this.#rest = new Map(packed.kept.rest)
+    const { seen, shapes, values } = packed
+    this.#marks = seen.t.map(newMark)
+    this.#entities = seen.shape.map((shape, place) => {
+      const begin = seen.begin[place] as number
+      const names = shapes[shape] as readonly string[]
+      return Object.fromEntries(names.map((name, i) => [name, values[begin + i] as Value]))
+    })
   }
 
   unpack(count: number): StoredMatch[] {
@@ -131,11 +125,21 @@ export class MatchUnpacker {
   }
 
   #match(at: number): StoredMatch {
-    const { t, id, said, who, text, shared } = this.#packed
-    const [rules, why] = shared[said[at] as number] as Said
+    const { seen, kept, shared } = this.#packed
+    const place = kept.match[at] as number
+    const [rules, why] = shared[kept.said[at] as number] as Said
     const rest = this.#rest.get(at)
-    const entities = this.#entities[who[at] as number] as StoredMatch['entities']
-    const values = rest ? rest.values : text[at] === 0 ? undefined : (text[at] as string)
-    return storedMatch(t[at] as number, id[at] as string, rules, why, entities, values, rest?.fields, rest?.parts)
+    const text = kept.text[at]
+    return storedMatch(
+      seen.t[place] as number,
+      seen.id[place] as string,
+      rules,
+      why,
+      this.#entities[place] as StoredMatch['entities'],
+      rest ? rest.values : text === 0 ? undefined : text,
+      rest?.fields,
+      rest?.parts,
+      this.#marks[place] as Mark,
+    )
   }
 }

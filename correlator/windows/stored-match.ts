@@ -19,7 +19,17 @@ export interface StoredMatch {
   readonly fields: RuleMatch['fields'] | undefined
   /** Made by another correlation: the events behind it. */
   readonly parts: { readonly ids: readonly string[]; readonly count: number; readonly firstSeen: number } | undefined
+  /** The same for all correlations that keep this match. */
+  readonly mark: Mark
 }
+
+/** Where a snapshot has a match already: time, id and entities are written once. */
+export interface Mark {
+  snapshot: number
+  place: number
+}
+
+export const newMark = (): Mark => ({ snapshot: 0, place: 0 })
 
 // Every match is made here with all its properties: one shape, so that what walks thousands of them stays fast.
 export function storedMatch(
@@ -31,8 +41,9 @@ export function storedMatch(
   values: StoredMatch['values'],
   fields: StoredMatch['fields'],
   parts: StoredMatch['parts'],
+  mark: Mark,
 ): StoredMatch {
-  return { t, id, rules, why, entities, values, fields, parts }
+  return { t, id, rules, why, entities, values, fields, parts, mark }
 }
 
 /** Event time, then event id: the same order wherever and whenever it is asked. */
@@ -66,7 +77,7 @@ export function mergeMatches(known: StoredMatch, more: StoredMatch): StoredMatch
   const lead = (more.rules[0] as number) < (known.rules[0] as number) ? more : known // whichever came first
   const rules = pairs.map(({ rule }) => rule)
   const why = pairs.map((pair) => pair.why)
-  return storedMatch(lead.t, lead.id, rules, why, lead.entities, lead.values, lead.fields, lead.parts)
+  return storedMatch(lead.t, lead.id, rules, why, lead.entities, lead.values, lead.fields, lead.parts, lead.mark)
 }
 
 /** At most this many values of one field make groups of their own or are counted; the rest is counted as left out. */
