@@ -33,6 +33,8 @@ interface PathNode {
   /** Its first child, and the sibling after it, when they came last: events have their fields in the same order. */
   head: PathNode | undefined
   next: PathNode | undefined
+  /** The path in UTF-8, once a batch had it. */
+  bytes: Buffer | undefined
 }
 
 const newNode = (key: string, path: string): PathNode => ({
@@ -42,10 +44,14 @@ const newNode = (key: string, path: string): PathNode => ({
   index: -1,
   head: undefined,
   next: undefined,
+  bytes: undefined,
 })
 
+/** Names kept from batch to batch: senders of JSON choose their keys, and could choose new ones for ever. */
+const MAX_KEPT_NAMES = 20_000
+
 /** Up to this length a loop beats the call into native code. */
-const SHORT_CHARS = 48
+const SHORT_CHARS = 12
 
 export class EventBatchWriter {
   #buf = Buffer.allocUnsafeSlow(256 * 1024)
@@ -54,7 +60,8 @@ export class EventBatchWriter {
   #eventStart = 0
   #fieldCountAt = 0
   #fieldCount = 0
-  readonly #root: PathNode = newNode('', '')
+  #root: PathNode = newNode('', '')
+  #kept = 0
   #names: PathNode[] = []
 
   get count(): number {
@@ -72,7 +79,7 @@ export class EventBatchWriter {
   finish(): Uint8Array<ArrayBuffer> {
     let namesBytes = 4
     const encoded = this.#names.map((node) => {
-      const bytes = Buffer.from(node.path)
+      const bytes = (node.bytes ??= Buffer.from(node.path))
       namesBytes += 2 + bytes.length
       return bytes
     })
@@ -89,6 +96,10 @@ export class EventBatchWriter {
     }
     for (const node of this.#names) node.index = -1
     this.#names = []
+    if (this.#kept > MAX_KEPT_NAMES) {
+      this.#root = newNode('', '')
+      this.#kept = 0
+    }
     this.#at = HEADER
     this.#count = 0
     return out
@@ -142,6 +153,7 @@ export class EventBatchWriter {
     if (!node) {
       node = newNode(key, parent.path ? `${parent.path}.${key}` : key)
       parent.children.set(key, node)
+      this.#kept++
     }
     return node
   }
@@ -172,7 +184,7 @@ export class EventBatchWriter {
         if (unit > 127) break
         buf[at + 4 + bytes] = unit
       }
-    if (bytes < length) bytes = buf.write(value, at + 4, 'utf8')
+    if (bytes < length) bytes = buf.write(value, at + 4, length * 3)
     buf[at] = bytes
     buf[at + 1] = bytes >>> 8
     buf[at + 2] = bytes >>> 16

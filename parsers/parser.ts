@@ -341,7 +341,8 @@ class Line {
     let timestamp = Number.isNaN(claimedMs) ? receivedAtMs : claimedMs
     const haetae: EcsEvent = { source: origin.source }
     if (this.delivery) addDelivery(event, this.delivery)
-    Object.assign(haetae, normalizeEvent(event))
+    const conflicts = normalizeEvent(event)
+    if (conflicts) Object.assign(haetae, conflicts)
     if (timestamp > receivedAtMs + limits.aheadMs) {
       this.tag('clock_ahead')
       if (timestamp > receivedAtMs + limits.maxAheadMs) {

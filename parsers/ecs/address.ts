@@ -1,6 +1,6 @@
 // `host`, `ip`, `ip:port`, `[ip]:port`, `host:port` taken apart.
 
-import { isIP } from 'node:net'
+import { ipVersion } from './ip.ts'
 
 export interface Address {
   readonly address: string
@@ -21,6 +21,7 @@ export function splitAddress(text: string): Address | undefined {
   }
   const zone = host.indexOf('%')
   const plain = zone > 0 ? host.slice(0, zone) : host
-  const found: Address = isIP(plain) > 0 ? { address: host, ip: plain } : { address: host, domain: host.toLowerCase() }
+  const found: Address =
+    ipVersion(plain) > 0 ? { address: host, ip: plain } : { address: host, domain: host.toLowerCase() }
   return port === undefined ? found : { ...found, port }
 }

@@ -1,7 +1,7 @@
 // A host name taken apart: what was registered, what lies below it, and the suffix it was registered under.
 
-import { isIP } from 'node:net'
 import type { EcsEvent } from '../../core/event.ts'
+import { ipVersion } from './ip.ts'
 
 /** Second-level labels under which country registries register: `co.kr`, `com.br`. */
 const SECOND = new Set(
@@ -21,7 +21,7 @@ const COUNTRIES = new Set(
  * short: country registries with a second level, and one label for all others.
  */
 export function completeDomain(into: EcsEvent, name: string): void {
-  if (into['registered_domain'] !== undefined || name.length > 253 || isIP(name) > 0) return
+  if (into['registered_domain'] !== undefined || name.length > 253 || ipVersion(name) > 0) return
   const labels = (name.endsWith('.') ? name.slice(0, -1) : name).split('.')
   const last = labels.at(-1) ?? ''
   if (labels.length < 2 || !/^(?:[a-z]{2,24}|xn--[a-z0-9-]{2,60})$/i.test(last) || labels.includes('')) return

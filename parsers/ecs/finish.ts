@@ -1,9 +1,9 @@
 // What every event gets, whatever pack made it: addresses told from names, and `related` for pivoting.
 
-import { isIP } from 'node:net'
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import { splitAddress } from './address.ts'
 import { completeDomain } from './domain.ts'
+import { ipVersion } from './ip.ts'
 import { completeNetwork } from './network.ts'
 import { completeFile, completeProcess } from './path.ts'
 
@@ -93,7 +93,7 @@ function completeNames(event: EcsEvent): void {
 /** `address` says which of ip and domain it is; an ip alone is also the address. */
 function completeAddress(end: EcsEvent): void {
   const { address, ip, domain } = end
-  if (typeof address === 'string' && ip === undefined && isIP(address) > 0) end['ip'] = address
+  if (typeof address === 'string' && ip === undefined && ipVersion(address) > 0) end['ip'] = address
   else if (typeof address === 'string' && ip === undefined && domain === undefined) {
     const found = splitAddress(address)
     if (!found) return

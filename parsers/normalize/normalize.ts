@@ -8,10 +8,10 @@
 //       port  (long)            port: '443'          -> 443: text that is exactly the number is the number
 //                             }
 
-import { isIP } from 'node:net'
 import { ecsArrayFields, ecsFieldSets, ecsFieldTypes } from '../../core/ecs-fields.ts'
 import type { EcsEvent, EcsValue, Scalar } from '../../core/event.ts'
 import { type FieldType, fieldType } from '../../core/fields.ts'
+import { ipVersion } from '../ecs/ip.ts'
 import { keywordLeaves } from './keyword-leaves.ts'
 
 interface Field {
@@ -205,7 +205,7 @@ export function fitTo(value: Scalar, type: FieldType): Scalar | undefined {
       return typeof value === 'boolean' ? value : value === 'true' ? true : value === 'false' ? false : undefined
     case 'ip':
       // Node takes a zone (fe80::1%eth0); an address in ECS has none
-      return typeof value === 'string' && value.length < 46 && isIP(value) > 0 && !value.includes('%')
+      return typeof value === 'string' && value.length < 46 && ipVersion(value) > 0 && !value.includes('%')
         ? value
         : undefined
     case 'date':

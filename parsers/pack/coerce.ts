@@ -1,16 +1,31 @@
 // A value to the type its ECS field has, or undefined when it cannot be that.
 
-import { isIP } from 'node:net'
 import { ecsArrayFields, ecsFieldSets } from '../../core/ecs-fields.ts'
 import type { EcsValue, Scalar } from '../../core/event.ts'
 import { fieldType } from '../../core/fields.ts'
-import { anyTime, formatTime, type TimeContext } from '../time/time.ts'
+import { ipVersion } from '../ecs/ip.ts'
+import { anyTime, formatTime, justFormatted, type TimeContext } from '../time/time.ts'
 
 export type Coerce = (value: EcsValue, context: TimeContext) => EcsValue
+
+/** A text of 1 to 15 digits as its number, -1 for any other. */
+function shortDigits(text: string): number {
+  const { length } = text
+  if (length === 0 || length > 15) return -1
+  let value = 0
+  for (let i = 0; i < length; i++) {
+    const digit = text.charCodeAt(i) - 48
+    if (!(digit >= 0 && digit <= 9)) return -1
+    value = value * 10 + digit
+  }
+  return value
+}
 
 export function toLong(value: EcsValue): number | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? Math.trunc(value) : undefined
   if (typeof value !== 'string') return undefined
+  const plain = shortDigits(value)
+  if (plain >= 0) return plain
   const text = value.trim()
   if (/^[+-]?\d{1,18}(?:\.\d*)?$/.test(text)) return Math.trunc(Number(text))
   return /^0[xX][0-9a-fA-F]{1,13}$/.test(text) ? Number(text) : undefined
@@ -52,7 +67,7 @@ export function toIp(value: EcsValue): string | undefined {
   if (text.startsWith('[') && text.endsWith(']')) text = text.slice(1, -1)
   const zone = text.indexOf('%')
   if (zone > 0) text = text.slice(0, zone)
-  return isIP(text) > 0 ? text : undefined
+  return ipVersion(text) > 0 ? text : undefined
 }
 
 function toKeyword(value: EcsValue): Scalar | undefined {
@@ -66,6 +81,7 @@ const one: Readonly<Record<string, Coerce>> = {
   boolean: toBoolean,
   ip: toIp,
   date: (value, context) => {
+    if (typeof value === 'string' && !Number.isNaN(justFormatted(value))) return value
     const ms = anyTime(value, context)
     return ms === undefined ? undefined : formatTime(ms)
   },

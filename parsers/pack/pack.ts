@@ -6,7 +6,7 @@ import { PipelineError } from '../../core/errors.ts'
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import { beginTry, endTry, type GrokStep, newTally, type Tally } from '../unparsed/tally.ts'
 import { type CompileEnv, type Fail, isObject, type PackContext, type Step } from './context.ts'
-import type { TextNeed } from './needs.ts'
+import { needOfTexts, type TextNeed } from './needs.ts'
 import { compileBlocks, compileFirst } from './steps.ts'
 
 /** How a pack is found for a line that nobody named it for. */
@@ -131,15 +131,27 @@ export function compilePack(text: string, file: string): Pack {
   }
 }
 
-/** A block that runs a pattern over the body reads nothing else; one that reads JSON reads no text. */
+/** A block whose pattern or `when` is not satisfied by the body reads nothing; one that reads JSON reads no text. */
 function textNeeds(parse: EcsValue, env: CompileEnv): TextNeed[] | undefined {
   const needs: TextNeed[] = []
   for (const [i, block] of (parse as EcsEvent[]).entries()) {
     const own = env.needs.get(`parse.${i}.grok`)
     if (own) needs.push(...own)
-    else if (!readsJsonAlone(block['json'])) return undefined
+    else if (readsJsonAlone(block['json'])) continue
+    else {
+      const texts = bodyContains(block['when'])
+      if (!texts) return undefined
+      needs.push(...texts.map((text) => ({ first: undefined, chars: needOfTexts([text]) })))
+    }
   }
   return needs
+}
+
+/** The texts of `@body contains 'a' or @body contains 'b'`; undefined for any other condition. */
+function bodyContains(when: EcsValue): string[] | undefined {
+  if (typeof when !== 'string') return undefined
+  const found = when.split(' or ').map((test) => /^@body contains '([^']+)'$/.exec(test)?.[1])
+  return found.every((text) => text !== undefined) ? (found as string[]) : undefined
 }
 
 const readsJsonAlone = (json: EcsValue) => json === true || (isObject(json) && json['from'] === undefined)

@@ -4,6 +4,7 @@ import { ecsAllowedValues, ecsArrayFields } from '../../core/ecs-fields.ts'
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import { splitAddress } from '../ecs/address.ts'
 import { splitUrl } from '../ecs/url.ts'
+import { justFormatted } from '../time/time.ts'
 import { coerceFor } from './coerce.ts'
 import { type Compile, type CompileEnv, type Getter, isObject, type PackContext, type Where } from './context.ts'
 import { compileGet, compilePut, dotted, parsePath } from './path.ts'
@@ -39,6 +40,8 @@ function consume(context: PackContext): void {
 
 /** The instant of a text that formatTime made; microseconds are past what Date.parse keeps. */
 function parseStamp(text: string): number {
+  const known = justFormatted(text)
+  if (!Number.isNaN(known)) return known
   const micros = text.length === 27 ? Number(text.slice(23, 26)) / 1000 : 0
   return Date.parse(text.length === 27 ? `${text.slice(0, 23)}Z` : text) + micros
 }

@@ -189,8 +189,16 @@ const slotSeconds = new Float64Array(SLOTS).fill(Number.NaN)
 const slotTexts: string[] = new Array<string>(SLOTS).fill('')
 const THREE: readonly string[] = Array.from({ length: 1000 }, (_, i) => String(i).padStart(3, '0'))
 
+// The last text made of whole milliseconds: what a pack reads as a time is made a text, and read once more as one.
+let lastText = ''
+let lastMs = Number.NaN
+
+/** The instant of a text that formatTime just made; NaN when it was another, or has microseconds. */
+export const justFormatted = (text: string): number => (text === lastText ? lastMs : Number.NaN)
+
 /** ISO 8601 in UTC, to the millisecond, or to the microsecond when there are any. `ms` must be a time Date can hold. */
 export function formatTime(ms: number): string {
+  if (ms === lastMs) return lastText
   const totalMicros = Math.round((ms - Math.floor(ms)) * 1000)
   const whole = totalMicros === 1000 ? Math.floor(ms) + 1 : Math.floor(ms)
   const second = Math.floor(whole / 1000)
@@ -201,5 +209,10 @@ export function formatTime(ms: number): string {
   }
   const millis = THREE[whole - second * 1000] as string
   const micros = totalMicros > 0 && totalMicros < 1000 ? (THREE[totalMicros] as string) : ''
-  return `${slotTexts[slot]}${millis}${micros}Z`
+  const text = `${slotTexts[slot]}${millis}${micros}Z`
+  if (Number.isInteger(ms)) {
+    lastText = text
+    lastMs = ms
+  }
+  return text
 }
