@@ -22,6 +22,8 @@ const guarded = [
   ['POST', '/v1/alerts/a/status'],
   ['GET', '/v1/sources'],
   ['GET', '/v1/unparsed'],
+  ['GET', '/v1/reparse'],
+  ['POST', '/v1/reparse'],
   ['GET', '/v1/rules'],
   ['GET', '/docs'],
   ['GET', '/docs/'],

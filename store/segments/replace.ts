@@ -5,7 +5,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { type EcsEvent, getPath, nest } from '../../core/event.ts'
-import { decodeEvents } from '../../core/event-batch.ts'
+import { type DecodedEvent, decodeEvents } from '../../core/event-batch.ts'
 import type { ReplaceOptions } from '../../core/store.ts'
 import { BatchCursor } from './batch-cursor.ts'
 import { SegmentFilter } from './evaluate.ts'
@@ -13,7 +13,7 @@ import type { Node } from './filter.ts'
 import type { Head } from './head.ts'
 import { type Bits, type Hidden, hasBit, newBits, type Supersede, setBit } from './hidden.ts'
 import { readHits } from './hits.ts'
-import { eachAtPosition, findRow } from './locate.ts'
+import { eachAtPosition, findRow, type RowPlace } from './locate.ts'
 import { Turns } from './plan.ts'
 import { toIso } from './values.ts'
 import { BLOCK_ROWS, type SegmentView } from './view.ts'
@@ -112,7 +112,7 @@ async function selectSeen(
   seen: ReadonlyMap<number, Place>,
   { when, segments, check }: PlanRequest,
   turns: Turns,
-): Promise<Map<number, { segment: SegmentView; block: number; row: number }>> {
+): Promise<Map<number, RowPlace>> {
   const bySequence = new Map(segments.map((segment) => [segment.sequence, segment]))
   const blocks = new Map<string, { segment: SegmentView; block: number; rows: [event: number, row: number][] }>()
   for (const [event, { sequence, address }] of seen) {
@@ -123,7 +123,7 @@ async function selectSeen(
     blocks.set(name, one)
     one.rows.push([event, address % BLOCK_ROWS])
   }
-  const kept = new Map<number, { segment: SegmentView; block: number; row: number }>()
+  const kept = new Map<number, RowPlace>()
   for (const { segment, block, rows } of blocks.values()) {
     await turns.take()
     const n = 1 + rows.reduce((most, [, row]) => Math.max(most, row), 0)
@@ -135,10 +135,19 @@ async function selectSeen(
   return kept
 }
 
+/** Stored events read at one go: a block is walked from its first row each time, and events held meanwhile are bounded. */
+const RUN_ROWS = 256
+
+interface Candidate {
+  readonly number: number
+  readonly decoded: DecodedEvent
+  readonly place: RowPlace
+}
+
 /** Drops those that say what is stored already. */
 async function compare(
   batch: Uint8Array,
-  kept: ReadonlyMap<number, { segment: SegmentView; block: number; row: number }>,
+  kept: ReadonlyMap<number, RowPlace>,
   { ignore = [] }: PlanRequest,
   turns: Turns,
 ) {
@@ -152,20 +161,34 @@ async function compare(
     reasons.set(reason as string, (reasons.get(reason as string) ?? 0) + by)
   }
   if (kept.size === 0) return { different, ids, moved }
+  let run: Candidate[] = []
+  const finish = () => {
+    const [first] = run
+    if (!first) return
+    const rows = run.map(({ place }) => place.row)
+    readHits(first.place.segment, first.place.block, rows).forEach((old, i) => {
+      const { number, decoded } = run[i] as Candidate
+      const now = nest({ '@timestamp': toIso(decoded.timestampMs), ...decoded.fields })
+      if (isDeepStrictEqual(without(old.event, ignore), without(now, ignore))) return
+      different.push(number)
+      ids.push(decoded.id)
+      move(old.event, -1)
+      move(now, 1)
+    })
+    run = []
+  }
   let number = -1
-  for (const { id, timestampMs, fields } of decodeEvents(batch)) {
+  for (const decoded of decodeEvents(batch)) {
     const place = kept.get(++number)
     if (!place) continue
-    if (turns.due) await turns.take()
-    const [old] = readHits(place.segment, place.block, [place.row])
-    if (!old) continue
-    const now = nest({ '@timestamp': toIso(timestampMs), ...fields })
-    if (isDeepStrictEqual(without(old.event, ignore), without(now, ignore))) continue
-    different.push(number)
-    ids.push(id)
-    move(old.event, -1)
-    move(now, 1)
+    const last = run.at(-1)?.place
+    if (run.length >= RUN_ROWS || (last && (last.segment !== place.segment || last.block !== place.block))) {
+      finish()
+      if (turns.due) await turns.take()
+    }
+    run.push({ number, decoded, place })
   }
+  finish()
   return { different, ids, moved }
 }
 
