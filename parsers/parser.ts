@@ -12,6 +12,7 @@ import { type ContainerLine, readCri, readDockerJson } from './formats/cri.ts'
 import { readJson } from './formats/json.ts'
 import { normalizeEvent } from './normalize/normalize.ts'
 import { PackChooser } from './pack/choose.ts'
+import { shortDigits } from './pack/coerce.ts'
 import type { PackContext } from './pack/context.ts'
 import type { Pack } from './pack/pack.ts'
 import { type Reason, Reasons } from './reasons.ts'
@@ -312,7 +313,6 @@ class Line {
       const pid = toPid(envelope.procId)
       event['process'] = pid === undefined ? { name: envelope.app } : { name: envelope.app, pid }
     }
-    event['message'] = undefined
     return event
   }
 
@@ -415,6 +415,8 @@ function addDelivery(event: EcsEvent, delivery: CloudWatchLine): void {
 
 function toPid(text: string): number | undefined {
   if (text === '' || text.length > 10) return undefined
+  const plain = shortDigits(text)
+  if (plain >= 0) return plain
   const pid = Number(text)
   return Number.isInteger(pid) && pid >= 0 && text.charCodeAt(0) !== 43 ? pid : undefined
 }

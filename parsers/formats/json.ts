@@ -51,7 +51,7 @@ function clean(node: EcsEvent | EcsValue[], depth: number, budget: { left: numbe
     }
     return
   }
-  for (const key of Object.keys(node)) {
+  for (const key in node) {
     if (key === '__proto__' || --budget.left < 0) {
       delete node[key]
       budget.truncated = true

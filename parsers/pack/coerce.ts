@@ -9,7 +9,7 @@ import { anyTime, formatTime, justFormatted, type TimeContext } from '../time/ti
 export type Coerce = (value: EcsValue, context: TimeContext) => EcsValue
 
 /** A text of 1 to 15 digits as its number, -1 for any other. */
-function shortDigits(text: string): number {
+export function shortDigits(text: string): number {
   const { length } = text
   if (length === 0 || length > 15) return -1
   let value = 0

@@ -25,7 +25,7 @@ function merge(into: EcsEvent, from: EcsEvent): void {
   for (const key in from) {
     const value = from[key]
     const had = into[key]
-    if (isObject(value) && isObject(had)) merge(had, value)
+    if (had !== undefined && isObject(value) && isObject(had)) merge(had, value)
     else into[key] = value
   }
 }

@@ -187,6 +187,10 @@ function literal(text: string): Step {
 const SLOTS = 64
 const slotSeconds = new Float64Array(SLOTS).fill(Number.NaN)
 const slotTexts: string[] = new Array<string>(SLOTS).fill('')
+// And of whole milliseconds: lines come in bursts, and each has the time it came and the time it was read.
+const MS_SLOTS = 256
+const slotMs = new Float64Array(MS_SLOTS).fill(Number.NaN)
+const msTexts: string[] = new Array<string>(MS_SLOTS).fill('')
 const THREE: readonly string[] = Array.from({ length: 1000 }, (_, i) => String(i).padStart(3, '0'))
 
 // The last text made of whole milliseconds: what a pack reads as a time is made a text, and read once more as one.
@@ -198,7 +202,12 @@ export const justFormatted = (text: string): number => (text === lastText ? last
 
 /** ISO 8601 in UTC, to the millisecond, or to the microsecond when there are any. `ms` must be a time Date can hold. */
 export function formatTime(ms: number): string {
-  if (ms === lastMs) return lastText
+  const msSlot = ms & (MS_SLOTS - 1)
+  if (slotMs[msSlot] === ms) {
+    lastMs = ms
+    lastText = msTexts[msSlot] as string
+    return lastText
+  }
   const totalMicros = Math.round((ms - Math.floor(ms)) * 1000)
   const whole = totalMicros === 1000 ? Math.floor(ms) + 1 : Math.floor(ms)
   const second = Math.floor(whole / 1000)
@@ -211,8 +220,8 @@ export function formatTime(ms: number): string {
   const micros = totalMicros > 0 && totalMicros < 1000 ? (THREE[totalMicros] as string) : ''
   const text = `${slotTexts[slot]}${millis}${micros}Z`
   if (Number.isInteger(ms)) {
-    lastText = text
-    lastMs = ms
+    slotMs[msSlot] = lastMs = ms
+    msTexts[msSlot] = lastText = text
   }
   return text
 }
