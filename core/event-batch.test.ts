@@ -63,3 +63,40 @@ test('any JSON goes through without a throw, prototype keys included', () => {
   nest({ '__proto__.polluted': 'yes', 'a.__proto__.polluted': 'yes' })
   expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
 })
+
+test.each([
+  ['as long as a loop writes', 'abcdefghijkl'],
+  ['one more', 'abcdefghijklm'],
+  ['past ASCII in the last place of a short text', 'abcdefghijké'],
+  ['past ASCII in a long one', 'abcdefghijklmnopqrstuvwxyz 漢字 🙂'],
+  ['two code units that are one character', '🙂🙂🙂🙂🙂🙂'],
+  ['empty', ''],
+])('a text comes back whole: %s', (_why, text) => {
+  const writer = new EventBatchWriter()
+  writer.write({ a: text, b: [text, 'z'] }, 0, 0, 0)
+  const [event] = [...decodeEvents(writer.finish())]
+  expect(event?.fields).toEqual({ a: text, b: [text, 'z'] })
+})
+
+test('half of a pair of code units becomes the replacement character', () => {
+  const writer = new EventBatchWriter()
+  writer.write({ a: 'x\ud83d', b: 'abcdefghijklmnop\ud83d' }, 0, 0, 0)
+  const [event] = [...decodeEvents(writer.finish())]
+  expect(event?.fields).toEqual({ a: 'x\ufffd', b: 'abcdefghijklmnop\ufffd' })
+})
+
+test('events with their fields in other orders keep their names, however many names a sender makes up', () => {
+  const writer = new EventBatchWriter()
+  for (let batch = 0; batch < 60; batch++) {
+    const events: EcsEvent[] = []
+    for (let i = 0; i < 100; i++) {
+      const made: EcsEvent = { [`k${batch}-${i}`]: { x: 1, [`y${i}`]: 'v', a: { x: 2 } }, a: { x: 3, b: 'w' } }
+      events.push(i % 2 ? made : Object.fromEntries(Object.entries(made).reverse()))
+    }
+    events.forEach((event, i) => {
+      writer.write(event, 0, 0, i)
+    })
+    const decoded = [...decodeEvents(writer.finish())]
+    expect(decoded.map(({ fields }) => nest(fields))).toEqual(events)
+  }
+})
