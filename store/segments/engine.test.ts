@@ -20,7 +20,6 @@ test('a long query can be cancelled, and appends go on while it runs', async () 
   const store = await openSegmentStore({ dir: folder(), counters: new Counters(), blockRows: 16, sealRows: 512 })
   const wordy = simple(3000).map((given, i) => ({ ...given, event: { message: `${'lorem '.repeat(400)}${i}` } }))
   await appendAll(store, wordy, 500)
-  const abort = new AbortController()
   // Every value of every row, each of a text that differs: slow on purpose.
   const filter = {
     kind: 'regex',
@@ -28,15 +27,23 @@ test('a long query can be cancelled, and appends go on while it runs', async () 
     source: 'ipsun|dolar|[xyz]{2}',
     ignoreCase: true,
   } as const
-  const slow = Array.from({ length: 40 }, () =>
-    store.aggregate({ filter, range: always, aggregation: { kind: 'count' } }, abort.signal).then(
+  const slow = (signal?: AbortSignal) =>
+    store.aggregate({ filter, range: always, aggregation: { kind: 'count' } }, signal).then(
       () => 'answered',
       () => 'cancelled',
-    ),
-  )
+    )
+  // Slow queries are asked again and again until the append is through, however quick the machine.
+  let appended = false
+  const asking = Array.from({ length: 8 }, async () => {
+    while (!appended) await slow()
+  })
   expect(await store.append(batchOf(simple(1, 3000)), 0, 3001)).toMatchObject({ stored: 1 })
+  appended = true
+  await Promise.all(asking)
+  const abort = new AbortController()
+  const cut = Array.from({ length: 40 }, () => slow(abort.signal))
   abort.abort()
-  expect(await Promise.all(slow)).toContain('cancelled')
+  expect(await Promise.all(cut)).toContain('cancelled')
   expect((await store.aggregate({ filter: matchAll, range: always, aggregation: { kind: 'count' } })).total).toBe(3001)
   await store.close()
 })
