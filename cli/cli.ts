@@ -15,6 +15,7 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   grok: () => import('./grok.ts'),
   rules: () => import('./rules.ts'),
   bus: () => import('./bus.ts'),
+  unseal: () => import('./unseal.ts'),
 }
 
 /** @param argv the words after `haetae` */
