@@ -70,3 +70,24 @@ export function allOf(node: Node): CharSet {
       return []
   }
 }
+
+/** Where a match can begin: only at the start of the subject, only at starts of lines, or (undefined) anywhere. */
+export function anchorOf(node: Node): 'start' | 'line' | undefined {
+  switch (node.t) {
+    case 'assert':
+      return node.kind === 'start' ? 'start' : node.kind === 'line_start' ? 'line' : undefined
+    case 'cap':
+    case 'ref':
+    case 'atomic':
+      return anchorOf(node.body)
+    case 'seq':
+      return node.items[0] && anchorOf(node.items[0])
+    case 'alt': {
+      const anchors = node.items.map(anchorOf)
+      if (anchors.includes(undefined)) return undefined
+      return anchors.includes('line') ? 'line' : anchors[0]
+    }
+    default:
+      return undefined
+  }
+}

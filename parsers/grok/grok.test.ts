@@ -147,3 +147,18 @@ test.each<[string, string, string, EcsEvent | undefined]>([
   ['a search with a sign', '%{INT:n}!', '1-23!', { n: '-23' }],
   ['a search within a choice', '(?:-|%{NOTSPACE:v})!', 'ab -! ', {}],
 ])('match: %s', (_why, pattern, line, expected) => expect(compileGrok(pattern).match(line)).toEqual(expected))
+
+test.each([
+  ['a line that begins otherwise', '^<%{INT:a}>', 'x<1>', undefined],
+  ['a later line of a subject with several', '^<%{INT:a}>', 'x\n<1>', { a: '1' }],
+  ['\\A, which later lines cannot have', '\\A<%{INT:a}>', 'x\n<1>', undefined],
+  ['an empty line', '^<%{INT:a}>', '', undefined],
+  ['a beginning past ASCII', '^[é日]%{INT:a}', '日1', { a: '1' }],
+  ['branches with an anchor each', '(?:^<|^\\[)%{INT:a}', '[1', { a: '1' }],
+  ['branches of which one may stand anywhere', '(?:^<|\\[)%{INT:a}', 'x[1', { a: '1' }],
+  ['a look-behind before the anchor', '(?<=\\n)^<%{INT:a}>', '\n<1>', { a: '1' }],
+  ['an optional beginning', '^<?%{INT:a}', '1', { a: '1' }],
+  ['a required text without its frequent beginning', ' connection %{INT:a}', 'connection 1', undefined],
+])('the tests before the expression keep %s', (_why, pattern, line, expected) => {
+  expect(compileGrok(pattern).match(line)).toEqual(expected)
+})

@@ -5,12 +5,12 @@
 import { PipelineError } from '../../core/errors.ts'
 import type { EcsEvent } from '../../core/event.ts'
 import { type GrokGroup, generateAssignment, groupsOf } from './assign.ts'
-import type { CharSet } from './charset.ts'
+import { type CharSet, contains } from './charset.ts'
 import { emit } from './emit.ts'
 import { expand, invalid } from './expand.ts'
-import { first } from './first.ts'
+import { anchorOf, first } from './first.ts'
 import { hasBackReference } from './ir.ts'
-import { type AnyOf, requiredLiterals } from './literals.ts'
+import { type AnyOf, cheapestFilter, requiredLiterals } from './literals.ts'
 import { findDanger } from './safety.ts'
 import { standardPatterns } from './standard.ts'
 
@@ -108,6 +108,8 @@ class OnePattern {
   /** For subjects with a newline in them, when that makes a difference. */
   readonly #multi: RegExp | undefined
   readonly #filter: AnyOf | undefined
+  /** Anchored patterns: 1 for each code unit below 128 that a match can begin with, and at 128 for all others. */
+  readonly #begins: Uint8Array | undefined
   readonly #loops: readonly {
     readonly group: number
     readonly turn: RegExp
@@ -128,8 +130,10 @@ class OnePattern {
     this.#multi = single.linewise ? build(emit(tree, { ...options, singleLine: false }).source, place) : undefined
     this.danger = findDanger(tree)
     this.required = requiredLiterals(tree)
-    const begin = anchored === 'none' ? undefined : first(tree)
-    this.first = begin === undefined || begin.empty ? undefined : begin.set
+    const begin = first(tree)
+    const begins = begin === undefined || begin.empty ? undefined : begin.set
+    this.first = anchored === 'none' ? undefined : begins
+    this.#begins = begins && (anchored !== 'none' || anchorOf(tree)) ? beginsTable(begins) : undefined
     let group = single.groups
     const groupOfSlot = [...single.groupOfSlot]
     for (const loop of single.loops) for (const [slot] of loop.slots) groupOfSlot[slot] = ++group
@@ -142,11 +146,16 @@ class OnePattern {
     const { fresh, into } = generateAssignment(this.groups, place)
     this.fresh = fresh
     this.into = into
-    const best = this.required[0]
-    this.#filter = best && best.length <= 4 && best.every((text) => text.length >= 2) ? best : undefined
+    this.#filter = cheapestFilter(this.required)
   }
 
   exec(line: string): RegExpExecArray | null {
+    const begins = this.#begins
+    if (begins !== undefined) {
+      const unit = line.charCodeAt(0)
+      // what begins otherwise can only match at a later line, and most lines are one
+      if (!begins[unit < 128 ? unit : 128] && (this.#multi === undefined || !line.includes('\n'))) return null
+    }
     const filter = this.#filter
     if (filter !== undefined) {
       let i = 0
@@ -168,6 +177,12 @@ class OnePattern {
         for (const [from, to] of slots) if (m[from]) found[to] = m[from]
     }
   }
+}
+
+function beginsTable(set: CharSet): Uint8Array {
+  const table = Uint8Array.from({ length: 129 }, (_, unit) => (contains(set, unit) ? 1 : 0))
+  table[128] = (set.at(-1) ?? 0) >= 128 ? 1 : 0
+  return table
 }
 
 const LARGE_SOURCE = 16 * 1024
