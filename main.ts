@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { createServer } from './api/server.ts'
 import { openLedger } from './bus/ledger/ledger.ts'
 import { openCheckpoint, restoreCheckpoint } from './checkpoint.ts'
-import { ownPacks, ownRules, packFolders, rulePaths, webDist } from './cli/own-files.ts'
+import { ownPacks, ownRules, packFolders, ruleSetPaths, webDist } from './cli/own-files.ts'
 import { version } from './cli/version.ts'
 import { Accounting } from './core/accounting.ts'
 import type { RulesOutput, WireSource } from './core/api.ts'
@@ -22,8 +22,7 @@ import { describe } from './core/errors.ts'
 import { openIntake, runPump } from './core/pump.ts'
 import type { Source } from './core/source.ts'
 import { openCorrelateStage } from './correlate-stage.ts'
-import { createCorrelator } from './correlator/correlator.ts'
-import { loadRules } from './correlator/sigma/load.ts'
+import { loadRuleSet, openCorrelator, type RuleSet } from './correlator/rule-set.ts'
 import { openContainerSource } from './ingest/containers/container-source.ts'
 import { openFileSource } from './ingest/files/file-source.ts'
 import { logRoutes } from './ingest/http/log-routes.ts'
@@ -99,10 +98,11 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
     const accounting = new Accounting(startedAt, restored.accounting)
 
     // What understands: workers that parse and detect, one correlator, the book of alerts.
-    const rules = loadRules(rulePaths(config.rules))
-    for (const { file, line, reason } of rules.refused) say(`rule refused: ${file}${line ? `:${line}` : ''}: ${reason}`)
-    const correlator = createCorrelator(rules.correlations, {
-      rulesById: new Map([...rules.rules, ...rules.correlations].map((rule) => [rule.id, rule])),
+    const rules = loadRuleSet(ruleSetPaths(config))
+    const at = ({ file, line }: { file: string; line?: number }) => (line ? `${file}:${line}` : file)
+    for (const refusal of rules.loaded.refused) say(`rule refused: ${at(refusal)}: ${refusal.reason}`)
+    for (const refusal of rules.refusedExceptions) say(`exception refused: ${at(refusal)}: ${refusal.reason}`)
+    const correlator = openCorrelator(rules, {
       restore: restored.correlatorState,
       allowedLatenessMs: durationMs(config.lateness),
       counters,
@@ -111,7 +111,7 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
     const unparsed = new UnparsedBook(open(openExplainer(packFolders(config.packs))), now(), ownPacks)
     const setup: ProcessSetup = {
       packs: packFolders(config.packs),
-      rules: rulePaths(config.rules),
+      ...ruleSetPaths(config),
       zone: config.zone,
       enrich: config.enrich,
       masking: config.masking,
@@ -344,7 +344,7 @@ function listSources(
   })
 }
 
-function listRules(loaded: ReturnType<typeof loadRules>, matches: ReadonlyMap<string, number>): RulesOutput {
+function listRules({ loaded }: RuleSet, matches: ReadonlyMap<string, number>): RulesOutput {
   const describeRule =
     (kind: 'event' | 'correlation') =>
     (rule: { id: string; title: string; level: string; tags: readonly string[]; file: string }) => ({

@@ -8,13 +8,13 @@ import type { Delivery } from './core/bus.ts'
 import type { Config } from './core/config.ts'
 import type { Counters } from './core/counters.ts'
 import type { Processed } from './core/pump.ts'
+import type { RuleSetPaths } from './correlator/rule-set.ts'
 import type { UnparsedReport } from './parsers/unparsed/observe.ts'
 import type { Selection } from './reparse-select.ts'
 
 /** What a worker is started with: plain data, so that every worker builds the same parser and rules. */
-export interface ProcessSetup {
+export interface ProcessSetup extends RuleSetPaths {
   readonly packs: readonly string[]
-  readonly rules: readonly string[]
   readonly zone: string
   readonly enrich: Config['enrich']
   readonly masking?: Config['masking']
@@ -84,8 +84,8 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
   const { counters } = options
   const size = options.workers || Math.max(1, availableParallelism() - 1)
   const recordBudgetMs = options.recordBudgetMs ?? 2000
-  const { packs, rules, zone, enrich, masking, selection } = options
-  const setup: ProcessSetup = { packs, rules, zone, enrich, masking, selection }
+  const { packs, rules, lists, exceptions, zone, enrich, masking, selection } = options
+  const setup: ProcessSetup = { packs, rules, lists, exceptions, zone, enrich, masking, selection }
   const queue: Job[] = []
   const slots: Slot[] = []
   let nextTask = 1

@@ -5,8 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Counters } from './core/counters.ts'
 import type { RuleMatch } from './core/detect.ts'
 import { EventBatchWriter } from './core/event-batch.ts'
-import { compileDetector } from './correlator/sigma/engine.ts'
-import { loadRules } from './correlator/sigma/load.ts'
+import { loadRuleSet, openDetector } from './correlator/rule-set.ts'
 import { openEnrichment } from './parsers/enrich/enrich.ts'
 import { openMask } from './parsers/mask/mask.ts'
 import { loadPacks } from './parsers/packs.ts'
@@ -28,7 +27,7 @@ const LOOK_EVERY_MS = 5_000
 const packs = loadPacks(setup.packs)
 const parser = createParser({ packs, defaultZone: setup.zone })
 const observer = observeUnparsed(packs)
-const detector = compileDetector(loadRules(setup.rules))
+const detector = openDetector(loadRuleSet(setup))
 const enrichment = openEnrichment(setup.enrich, (line) => console.error(line))
 if (enrichment) setInterval(() => enrichment.look(), LOOK_EVERY_MS)
 const mask = setup.masking && openMask(setup.masking)

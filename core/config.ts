@@ -120,6 +120,13 @@ export const ConfigSchema = Type.Object(
     ),
     packs: Type.Array(Type.String(), { default: [], description: 'Folders with packs of your own.' }),
     rules: Type.Array(Type.String(), { default: [], description: 'Folders or files with Sigma rules of your own.' }),
+    lists: Type.Array(Type.String(), {
+      default: [],
+      description: "Folders with lists for rules' placeholders: NAME.txt, one value a line.",
+    }),
+    exceptions: Type.Optional(
+      Type.String({ description: 'Folder of exceptions to rules; default: exceptions in the data folder.' }),
+    ),
     lateness: {
       ...Duration,
       default: '10m',
@@ -191,6 +198,8 @@ export function parseConfig(text: string, path: string, env: Readonly<Record<str
     data: here(valid.data),
     packs: valid.packs.map(here),
     rules: valid.rules.map(here),
+    lists: valid.lists.map(here),
+    ...(valid.exceptions !== undefined && { exceptions: here(valid.exceptions) }),
     enrich: {
       ...enrich,
       geo: enrich.geo.map(here),

@@ -28,6 +28,17 @@ export interface RuleMatch {
   readonly fields: Readonly<Record<string, Scalar | readonly Scalar[]>>
   /** user.name, source.ip, host.name, ... of the event, for the alert's entities. */
   readonly entities: Readonly<Record<string, string>>
+  /**
+   * Exceptions that hold for the event. Of the match's own rule: nobody counts it. Of a correlation: that one does not. Such
+   * a match is told all the same, so that what is left out can be counted and shown.
+   */
+  readonly excepted?: readonly Excepted[]
+}
+
+export interface Excepted {
+  /** The rule or correlation the exception is made for. */
+  readonly rule: string
+  readonly exception: string
 }
 
 /** The stateless half, in the worker: one call per event. Pure. */

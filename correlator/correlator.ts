@@ -60,6 +60,8 @@ interface Known {
   readonly rule: RuleInfo
   /** Each match is an alert. */
   readonly single: boolean
+  /** Its alerts are folded. */
+  readonly folded: boolean
   readonly users: readonly { readonly correlation: Correlation; readonly index: number }[]
   readonly reasons: Reasons
   /** Of its last match: a noisy account or host says the same again and again. */
@@ -125,6 +127,7 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
   const knownRules = new Map<string, Known>()
   const recent = new Set<string>()
   const cold: string[] = []
+  const isExcepted = (match: RuleMatch, rule: string) => match.excepted?.some((one) => one.rule === rule) === true
   const saved = options.restore as Snapshot | undefined
   // Another format is another version of us: start empty, and say so by `cold`.
   restore(saved?.format === 3 || saved === undefined ? saved : { ...saved, correlations: [] })
@@ -145,14 +148,17 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
         } else for (const { matches } of one.groups) unpacker.skip(matches)
       }
     }
-    if (saved) for (const id of correlations.keys()) if (!warm.has(id)) cold.push(id)
+    // A folding that holds nothing is not saved: there is nothing it lost.
+    if (saved) for (const id of correlations.keys()) if (!warm.has(id) && !id.startsWith(GROUPED)) cold.push(id)
   }
 
   function known(ruleId: string): Known | undefined {
     const rule = rulesById.get(ruleId)
     if (!rule) return undefined
-    const single = rule.alerts !== false && !options.grouping?.has(rule.id)
-    const found: Known = { rule, single, users: users.get(ruleId) ?? [], reasons: new Reasons(), entities: {} }
+    const alerts = rule.alerts !== false
+    const folded = alerts && options.grouping?.has(rule.id) === true
+    const single = alerts && !folded
+    const found: Known = { rule, single, folded, users: users.get(ruleId) ?? [], reasons: new Reasons(), entities: {} }
     knownRules.set(ruleId, found)
     return found
   }
@@ -194,7 +200,12 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
           counters?.add('correlate_unusable_matches_total', 1, { reason: found ? 'no_time' : 'unknown_rule' })
           continue
         }
-        if (found.single) single(found.rule, match, changes)
+        for (const { rule, exception } of match.excepted ?? [])
+          counters?.add('correlate_excepted_matches_total', 1, { rule, exception })
+        if (isExcepted(match, match.ruleId)) continue
+        // Too late for its fold is not too late to be told: better an alert of its own than none.
+        const late = found.folded && match.timestamp < watermark - allowedLatenessMs
+        if (found.single || late) single(found.rule, match, changes)
         const interested = found.users
         if (interested.length === 0) continue
         const why = found.reasons.listOf(match.why)
@@ -202,7 +213,8 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
         const mark = newMark()
         let plain: StoredMatch | undefined
         for (const { correlation, index } of interested)
-          plain = correlation.insert(match, index, why, found.entities, mark, plain)
+          if (!(late && correlation.spec.id.startsWith(GROUPED)) && !isExcepted(match, correlation.spec.id))
+            plain = correlation.insert(match, index, why, found.entities, mark, plain)
       }
       if (to > watermark) watermark = to
       advance(watermark - allowedLatenessMs, changes)
@@ -221,7 +233,9 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
       return {
         format: 3,
         watermark: Number.isFinite(watermark) ? watermark : null,
-        correlations: Array.from(correlations.values(), (correlation) => correlation.snapshot(packer)),
+        correlations: [...correlations.values()]
+          .filter(({ spec, groupCount }) => groupCount > 0 || !spec.id.startsWith(GROUPED))
+          .map((correlation) => correlation.snapshot(packer)),
         matches: packer.packed,
         recent: [...recent],
       }

@@ -3,8 +3,9 @@
 import { createHash } from 'node:crypto'
 import { type Level, levels } from '../../core/detect.ts'
 import { isMap, isScalar } from './detection.ts'
+import { parseTimespan } from './legacy.ts'
 import { SigmaProblem } from './problem.ts'
-import type { Logsource } from './types.ts'
+import type { Folding, Logsource } from './types.ts'
 
 export type Document = Record<string, unknown>
 
@@ -24,6 +25,7 @@ export interface Meta {
   readonly taxonomy: string
   readonly date: string
   readonly modified: string
+  readonly folding?: Folding | 'none'
 }
 
 /**
@@ -38,7 +40,9 @@ export function readMeta(doc: Document, version: string, note: (text: string) =>
   const level = text(doc['level']).toLowerCase() || 'medium'
   if (!(levels as readonly string[]).includes(level))
     throw new SigmaProblem(`level '${level}' is none of ${levels.join(', ')}`, ['level'])
+  const folding = readFolding(doc['haetae'])
   return {
+    ...(folding ? { folding } : {}),
     id,
     ...(name ? { name } : {}),
     title: text(doc['title']) || name || id,
@@ -57,6 +61,30 @@ export function readMeta(doc: Document, version: string, note: (text: string) =>
     date: text(doc['date']),
     modified: text(doc['modified']),
   }
+}
+
+/** Alerts of a rule that says no time span fold over this. */
+export const defaultFoldMs = 3_600_000
+
+/**
+ * Our own block: `haetae: {group-by: [user.name], timespan: 1h}` or `haetae: {group-by: none}`.
+ * @throws SigmaProblem
+ */
+function readFolding(node: unknown): Folding | 'none' | undefined {
+  if (!isMap(node) || (node['group-by'] === undefined && node['timespan'] === undefined)) return undefined
+  const by = node['group-by']
+  if (by === 'none') return 'none'
+  if (by === undefined) throw new SigmaProblem("'timespan' wants a 'group-by' beside it", ['haetae', 'timespan'])
+  const names = texts(by)
+  if (names.length === 0 || names.length > 16)
+    throw new SigmaProblem("'group-by' names 1 to 16 fields, or is none", ['haetae', 'group-by'])
+  const timespanMs = node['timespan'] === undefined ? defaultFoldMs : parseTimespan(node['timespan'])
+  if (timespanMs === undefined)
+    throw new SigmaProblem(`timespan '${String(node['timespan'])}' is not a number and one of s m h d w M y`, [
+      'haetae',
+      'timespan',
+    ])
+  return { by: [...new Set(names)], timespanMs }
 }
 
 /** @throws SigmaProblem when it is missing or names nothing */

@@ -73,7 +73,7 @@ function resolveRule(
     expr,
     fieldsNeeded: fields,
     usesKeywords: keywords,
-    fieldsForCorrelations: [...(wanted ?? [])].sort(),
+    fieldsForCorrelations: [...new Set([...(wanted ?? []), ...foldedBy(rule)])].sort(),
     needsPlaceholders: [
       ...new Set([...rule.needsPlaceholders, ...applied.flatMap((one) => one.needsPlaceholders)]),
     ].sort(),
@@ -81,6 +81,9 @@ function resolveRule(
     alerts: !silenced.has(rule.id),
   }
 }
+
+const foldedBy = ({ folding }: ReadRule): readonly string[] =>
+  folding === undefined || folding === 'none' ? [] : folding.by
 
 const namesRule = (filter: ReadFilter, rule: ReadRule): boolean =>
   filter.rules === undefined ||

@@ -71,6 +71,14 @@ interface Described {
   readonly line: number
   /** Alerts by itself. False when a correlation without `generate` uses it: then only the correlation alerts. */
   readonly alerts: boolean
+  /** How its alerts are folded (`haetae: {group-by, timespan}`); 'none': not at all; undefined: by the defaults. */
+  readonly folding?: Folding | 'none'
+}
+
+/** Alerts about single events that are no further apart and agree in these fields are one alert. */
+export interface Folding {
+  readonly by: readonly string[]
+  readonly timespanMs: number
 }
 
 export interface SigmaRule extends Described {

@@ -138,6 +138,13 @@ export function alertId(rule: CorrelationSpec, groupKey: string, episode: Episod
   return episode.id
 }
 
+/** Folded alerts of single events say nothing of what their events do not have. */
+function groupOf(kind: Alert['kind'], { groupBy }: CorrelationSpec, groupKey: string): Alert['group'] {
+  const group = groupRecord(groupBy, fullKey(groupBy, groupKey))
+  if (kind !== 'event') return group
+  return Object.fromEntries(Object.entries(group).filter(([, value]) => value !== ''))
+}
+
 export function alertOf(
   kind: Alert['kind'],
   rule: CorrelationSpec,
@@ -166,7 +173,7 @@ export function alertOf(
     kind,
     firstSeen: episode.firstSeen,
     lastSeen: episode.lastSeen,
-    group: groupRecord(rule.groupBy, fullKey(rule.groupBy, groupKey)),
+    group: groupOf(kind, rule, groupKey),
     eventIds: [...episode.head, ...episode.tail],
     count: episode.count,
     entities,
