@@ -22,7 +22,8 @@ export const command: Command = {
 
   --rules PATH         Sigma rules: a file, a folder or a .tar.gz; may be repeated (default: our own rules)
   --input ecs          (default) every line is an event in nested ECS
-  --input evtx-json    every line is a Windows event record ({"Event": {"System", "EventData"}})
+  --input evtx-json    every line is a Windows event record ({"Event": {"System", "EventData"}}, or flat with Channel and
+                       EventID); a rule's logsource decides by channel, event id and provider, as everywhere
   --input jsonl        every line is {"id", "raw", "dataset"?} and goes through 'parse' first
   --input lines        every line is a log line and goes through 'parse' first
   --dataset D, --zone Z, --packs DIR, --now TIME   as for 'parse'
@@ -61,7 +62,7 @@ and {"alert": {...}} per correlation. Exit code 1 when something matched.`,
     }
     const rulesById = new Map([...loaded.rules, ...loaded.correlations].map((rule) => [rule.id, rule]))
     const input = values.input as Input
-    const detector = compileDetector(loaded, { logsource: input === 'evtx-json' ? 'open' : 'match' })
+    const detector = compileDetector(loaded)
     const correlator = createCorrelator(loaded.correlations, { rulesById })
     const now = parseNow(values.now)
     const read = eventReader(input, { packs: values.packs, zone: values.zone, now, dataset: values.dataset })
@@ -144,7 +145,10 @@ function eventReader(input: Input, options: ReadOptions): (line: Buffer, number:
     }
     if (value === null || typeof value !== 'object' || Array.isArray(value)) return refuse('is no JSON object')
     if (input === 'ecs') return value as EcsEvent
-    return evtxToEvent(value) ?? refuse('is no Windows event record: it wants {"Event": {"System": ...}}')
+    return (
+      evtxToEvent(value) ??
+      refuse('is no Windows event record: it wants {"Event": {"System": ...}} or Channel and EventID')
+    )
   }
 }
 

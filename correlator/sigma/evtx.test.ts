@@ -40,6 +40,28 @@ test('an event number with qualifiers is the number', () => {
   expect(evtxToEvent(record)).toEqual({ EventID_Qualifiers: 16384, EventID: 7045 })
 })
 
+test('attributes as @Name, as XML turned to JSON has them', () => {
+  const record = {
+    Event: {
+      System: { Provider: { '@Name': 'P' }, EventID: { '@Qualifiers': '0', '#text': '1' }, Channel: 'C' },
+      EventData: { Data: [{ '@Name': 'Image', '#text': 'x.exe' }] },
+    },
+  }
+  expect(evtxToEvent(record)).toEqual({
+    Image: 'x.exe',
+    Provider_Name: 'P',
+    EventID_Qualifiers: '0',
+    EventID: '1',
+    Channel: 'C',
+  })
+})
+
+test('a flat record is taken as it is, under the names rules use', () => {
+  const record = { Channel: 'Security', EventID: 4624, SourceName: 'P', Hostname: 'h', Computer: 'own', LogonType: '3' }
+  expect(evtxToEvent(record)).toEqual({ ...record, Provider_Name: 'P' })
+  expect(evtxToEvent({ EventID: 4624 })).toBeUndefined()
+})
+
 test.each([[null], ['x'], [[]], [{}], [{ Event: {} }], [{ Event: { System: 'x' } }]])('%j is no record', (record) => {
   expect(evtxToEvent(record)).toBeUndefined()
 })

@@ -4,12 +4,14 @@ import type { EcsEvent, EcsValue } from '../../core/event.ts'
 
 /**
  * Flat event: System and EventData (or UserData) keys at the top, `Provider_Name`, `Execution_ProcessID` and the like for
- * attributes, spaces stripped from names (`Threat Name` -> `ThreatName`). Values are kept as they are.
+ * attributes, spaces stripped from names (`Threat Name` -> `ThreatName`). Values are kept as they are. Attributes may stand
+ * under `#attributes` (evtx_dump) or as `@Name` (XML to JSON); a record that is flat already is taken as it is.
  * @returns undefined when the record is none
  */
 export function evtxToEvent(record: unknown): EcsEvent | undefined {
   const event = isMap(record) ? (isMap(record['Event']) ? record['Event'] : record) : undefined
-  if (!event || !isMap(event['System'])) return undefined
+  if (!event) return undefined
+  if (!isMap(event['System'])) return isFlat(event) ? fromFlat(event as EcsEvent) : undefined
   const out: EcsEvent = {}
   const put = (key: string, value: unknown) => {
     const name = key.replaceAll(' ', '')
@@ -25,12 +27,31 @@ export function evtxToEvent(record: unknown): EcsEvent | undefined {
       continue
     }
     const attributes = isMap(value['#attributes']) ? value['#attributes'] : value
-    for (const name of Object.keys(attributes)) put(`${key}_${name}`, attributes[name])
+    for (const name of Object.keys(attributes))
+      if (name !== '#text') put(`${key}_${name.replace('@', '')}`, attributes[name])
     if (value['#text'] !== undefined) put(key, value['#text'])
   }
-  const at = out['TimeCreated_SystemTime']
-  if (typeof at === 'string') out['@timestamp'] = at
-  return out
+  return withTime(out)
+}
+
+/** Shippers and published recordings write System and EventData keys side by side. */
+const isFlat = (event: Record<string, unknown>): boolean =>
+  typeof event['Channel'] === 'string' && event['EventID'] !== undefined
+
+/** Shippers rename two of System's keys. */
+function fromFlat(event: EcsEvent): EcsEvent {
+  const { SourceName, Hostname } = event
+  return withTime({
+    ...(SourceName !== undefined && { Provider_Name: SourceName }),
+    ...(Hostname !== undefined && { Computer: Hostname }),
+    ...event,
+  })
+}
+
+function withTime(event: EcsEvent): EcsEvent {
+  const at = event['TimeCreated_SystemTime']
+  if (typeof at === 'string') event['@timestamp'] = at
+  return event
 }
 
 function addData(node: unknown, put: (key: string, value: unknown) => void, depth: number): void {
