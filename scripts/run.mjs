@@ -2,7 +2,8 @@
 // missing, finds the pinned runtime among the dependencies, and hands over to it.
 //
 //   node scripts/run.mjs haetae start ...   the product (bin/haetae does the same)
-//   node scripts/run.mjs test [vitest args]
+//   node scripts/run.mjs test [vitest args]          unit and end-to-end tests
+//   node scripts/run.mjs test-servers [vitest args]  tests against a real Kafka and Elasticsearch
 //   node scripts/run.mjs node FILE ...      any script on the pinned runtime
 
 import { spawn, spawnSync } from 'node:child_process'
@@ -103,6 +104,7 @@ function fail(message) {
 }
 
 const lint = [at('node_modules/@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '.']
+const vitest = [at('node_modules/vitest/vitest.mjs'), 'run']
 const typecheck = [at('node_modules/typescript/bin/tsc'), '-p', '.']
 const [command = '', ...rest] = process.argv.slice(2)
 install()
@@ -116,7 +118,13 @@ switch (command) {
     break
   case 'test':
     buildWeb(false)
-    become([at('node_modules/vitest/vitest.mjs'), 'run', ...rest], { cwd: root })
+    become([...vitest, ...(rest.includes('--project') ? [] : ['--project', 'unit', '--project', 'e2e']), ...rest], {
+      cwd: root,
+    })
+    break
+  case 'test-servers':
+    buildWeb(false)
+    become([...vitest, '--project', 'servers', ...rest], { cwd: root })
     break
   case 'lint':
     runAll([lint])
