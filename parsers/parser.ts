@@ -75,6 +75,7 @@ class LineParser implements Parser {
     source: undefined,
     used: new Set(),
     mark: undefined,
+    unfit: [],
     timeMs: Number.NaN,
     lineTimeMs: 0,
     receivedAtMs: 0,
@@ -201,6 +202,7 @@ class LineParser implements Parser {
     context.event = line.start()
     context.source = undefined
     context.timeMs = Number.NaN
+    context.unfit.length = 0
     context.lineTimeMs = line.timeMs
     if (!pack.run(context)) return false
     line.event = context.event

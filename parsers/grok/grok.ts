@@ -56,6 +56,14 @@ export interface Grok {
   /** What the analysis found, per unsafe pattern. */
   readonly dangers: readonly string[]
   readonly groups: readonly GrokGroup[]
+  /** The patterns apart, for who assigns what they capture. */
+  readonly patterns: readonly GrokPattern[]
+}
+
+export interface GrokPattern {
+  readonly groups: readonly GrokGroup[]
+  /** The match in at most MAX_LINE characters. */
+  exec(line: string): RegExpExecArray | null
 }
 
 /** Longer lines are matched by their first part: 64 KiB. */
@@ -214,11 +222,13 @@ class CompiledGrok implements Grok {
   readonly groups: readonly GrokGroup[]
   readonly safe: boolean
   readonly dangers: readonly string[]
+  readonly patterns: readonly GrokPattern[]
   readonly #all: readonly OnePattern[]
   readonly #first: boolean
 
   constructor(all: readonly OnePattern[], breakOnMatch: boolean) {
     this.#all = all
+    this.patterns = all
     this.#first = breakOnMatch
     this.source = all.map((one) => one.source).join('\n')
     this.required = all.map((one) => one.required)

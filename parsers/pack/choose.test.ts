@@ -25,6 +25,7 @@ function contextOf(body: string): PackContext {
     source: undefined,
     used: new Set(),
     mark: undefined,
+    unfit: [],
     timeMs: Number.NaN,
     lineTimeMs: 0,
     receivedAtMs: Date.UTC(2026, 0, 15),

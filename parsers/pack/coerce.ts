@@ -5,6 +5,7 @@ import type { EcsValue, Scalar } from '../../core/event.ts'
 import { fieldType } from '../../core/fields.ts'
 import { ipVersion } from '../ecs/ip.ts'
 import { anyTime, formatTime, justFormatted, type TimeContext } from '../time/time.ts'
+import { withCode } from './code.ts'
 
 export type Coerce = (value: EcsValue, context: TimeContext) => EcsValue
 
@@ -102,10 +103,14 @@ const OBJECTS = new Set([
 export function coerceFor(field: string): Coerce {
   const first = field.split('.', 1)[0] as string
   if (!ecsFieldSets.has(first) || OBJECTS.has(field) || first === 'labels')
-    return (value) => (value === '' ? undefined : value)
-  const convert = one[fieldType(field)] as Coerce
+    return withCode(
+      (value) => (value === '' ? undefined : value),
+      () => "if (v === '') v = undefined",
+    )
+  const type = fieldType(field)
+  const convert = one[type] as Coerce
   const list = ecsArrayFields.has(field)
-  return (value, context) => {
+  const coerce: Coerce = (value, context) => {
     if (Array.isArray(value)) {
       const kept: EcsValue[] = []
       for (const element of value) {
@@ -118,4 +123,10 @@ export function coerceFor(field: string): Coerce {
     const fitted = convert(value, context)
     return fitted === undefined ? undefined : list ? [fitted] : fitted
   }
+  return withCode(coerce, (code) => {
+    const text =
+      type === 'keyword' || type === 'text' ? "if (v === '') v = undefined" : `v = ${code.use(convert)}(v, c)`
+    const listed = list ? '; if (v !== undefined) v = [v]' : ''
+    return `if (typeof v === 'string') { ${text}${listed} } else v = ${code.use(coerce)}(v, c)`
+  })
 }

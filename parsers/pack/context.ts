@@ -22,6 +22,8 @@ export interface PackContext extends TimeContext {
   used: Set<string>
   /** The name of the source that was read last; becomes used when its value found its field. */
   mark: string | undefined
+  /** Values that did not fit the type of their field: name, value, name, value, … None of them is in the event. */
+  readonly unfit: EcsValue[]
   /** `@timestamp` as the pack read it, ms since 1970; NaN when it read none. */
   timeMs: number
   /** The time the line has without its pack: of the envelope, the container runtime or the receipt. */
@@ -55,6 +57,11 @@ export type Where = readonly (string | number)[]
 
 /** From what stands under a key of a block to the function that does it. */
 export type Compile = (value: unknown, where: Where, env: CompileEnv) => Step
+
+/** Keeps a value that does not fit its field, for `haetae.conflict`. */
+export function setAside(context: PackContext, field: string, value: EcsValue): void {
+  if (value !== '' && value !== '-') context.unfit.push(field, value)
+}
 
 export const isObject = (value: unknown): value is EcsEvent =>
   value !== null && typeof value === 'object' && !Array.isArray(value)

@@ -5,6 +5,7 @@ import { isNode, LineCounter, parseDocument } from 'yaml'
 import { PipelineError } from '../../core/errors.ts'
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import { beginTry, endTry, type GrokStep, newTally, type Tally } from '../unparsed/tally.ts'
+import { generated } from './code.ts'
 import { type CompileEnv, type Fail, isObject, type PackContext, type Step } from './context.ts'
 import { needOfTexts, type TextNeed } from './needs.ts'
 import { compileBlocks, compileFirst } from './steps.ts'
@@ -74,8 +75,11 @@ export function readPack(file: string): Pack {
   return compilePack(readFileSync(file, 'utf8'), file)
 }
 
-/** @param file names the text in messages */
-export function compilePack(text: string, file: string): Pack {
+/**
+ * @param file names the text in messages
+ * @param asCode false runs the steps one by one instead of the code made of them: slower, and the same
+ */
+export function compilePack(text: string, file: string, asCode = true): Pack {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true })
   const lineOf = (offset: number) => lines.linePos(offset).line
@@ -111,6 +115,7 @@ export function compilePack(text: string, file: string): Pack {
     patterns: textMap(root['patterns'], ['patterns'], fail),
     tables: tables(root['tables'], fail),
   }
+  const keeps = hasKey(root, 'keep')
   const parse = root['parse'] === undefined ? undefined : compileFirst(root['parse'], ['parse'], env)
   const steps = root['steps'] === undefined ? undefined : compileBlocks(root['steps'], ['steps'], env)
   if (!parse) return fail([], "'parse' is missing: the ways to read a line, tried in order")
@@ -127,7 +132,9 @@ export function compilePack(text: string, file: string): Pack {
     counts,
     groks: env.groks,
     needs: textNeeds(root['parse'], env),
-    run: runner(parse, steps, counts),
+    run: asCode
+      ? runner(generated(parse, keeps), steps && generated(steps, keeps), counts)
+      : runner(parse, steps, counts),
   }
 }
 
@@ -167,6 +174,12 @@ function runner(parse: Step, steps: Step | undefined, counts: Tally): (context: 
     return true
   }
 }
+
+/** True when a block, however deep, has the key. */
+const hasKey = (value: EcsValue, key: string): boolean =>
+  value !== null && typeof value === 'object'
+    ? Object.hasOwn(value, key) || Object.values(value).some((inner) => hasKey(inner, key))
+    : false
 
 function readDetect(value: EcsValue, fail: Fail): Detect {
   const where = ['detect']

@@ -4,8 +4,8 @@
 
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import { formatTime } from '../time/time.ts'
+import { readCode, withCode, writeCode } from './code.ts'
 import { type CompileEnv, type Getter, isObject, type PackContext } from './context.ts'
-import { readOf, writeOf } from './path-code.ts'
 
 type Part = string | number | typeof EACH
 const EACH: unique symbol = Symbol('each')
@@ -73,48 +73,54 @@ function mergeElements(structured: NonNullable<PackContext['structured']>): EcsE
 /** @param marks whether reading a name of the source counts as taking it out, for `keep` */
 export function compileGet(path: Path, marks = true): Getter {
   const { parts } = path
-  if (path.root === 'body') return (context) => context.body
+  if (path.root === 'body')
+    return withCode(
+      ({ body }) => body,
+      () => 'v = c.body',
+    )
   if (path.root === 'time') return ({ timeMs, lineTimeMs }) => formatTime(Number.isNaN(timeMs) ? lineTimeMs : timeMs)
   if (path.root === 'msgid') return ({ messageId }) => (messageId === '' ? undefined : messageId)
   if (path.root === 'data') return ({ structured }) => (structured ? mergeElements(structured) : undefined)
+  const names = parts.every((part) => typeof part === 'string') ? parts : undefined
   if (path.root === 'source') {
     const first = parts[0]
     const mark = marks && typeof first === 'string' ? first : undefined
-    const read = parts.every((part) => typeof part === 'string') ? readOf(parts) : undefined
-    if (read)
-      return (context) => {
-        const { source } = context
-        const value = source === undefined ? undefined : read(source)
-        if (mark !== undefined && value !== undefined) context.mark = mark
-        return value
-      }
-    return (context) => {
+    const get: Getter = (context) => {
       const value = step(context.source, parts, 0)
       if (mark !== undefined && value !== undefined) context.mark = mark
       return value
     }
+    const read = names && readCode('c.source', names)
+    if (read === undefined) return get
+    return withCode(get, ({ keeps }) =>
+      keeps && mark !== undefined
+        ? `v = ${read}; if (v !== undefined) c.mark = ${JSON.stringify(mark)}`
+        : `v = ${read}`,
+    )
   }
-  if (parts.length === 1) {
-    const only = parts[0] as string
-    return ({ event }) => (Object.hasOwn(event, only) ? event[only] : undefined)
-  }
-  const read = parts.every((part) => typeof part === 'string') ? readOf(parts) : undefined
-  return read ? ({ event }) => read(event) : ({ event }) => step(event, parts, 0)
+  const get: Getter = ({ event }) => step(event, parts, 0)
+  const read = names && readCode('c.event', names)
+  return read === undefined ? get : withCode(get, () => `v = ${read}`)
 }
 
 /** Writes a value at a dotted event path, making objects on the way; a scalar in the way gives way. */
 export function compilePut(path: Path, where: Where, env: CompileEnv): (context: PackContext, value: EcsValue) => void {
-  const parts = path.parts.filter((part) => typeof part === 'string')
-  if (path.root !== 'event' || parts.length !== path.parts.length)
+  const names = path.parts.filter((part) => typeof part === 'string')
+  if (path.root !== 'event' || names.length !== path.parts.length)
     env.fail(where, 'the left side is a field of the event: no leading dot, no brackets')
-  const last = parts[parts.length - 1] as string
-  if (parts.length === 1) {
-    return ({ event }, value) => {
-      event[last] = value
-    }
-  }
-  const write = writeOf(parts)
-  return ({ event }, value) => write(event, value)
+  const last = names[names.length - 1] as string
+  return withCode(
+    ({ event }, value) => {
+      let node = event
+      for (let i = 0; i < names.length - 1; i++) {
+        const name = names[i] as string
+        const below = Object.hasOwn(node, name) ? node[name] : undefined
+        node = isObject(below) ? below : ((node[name] = {}) as EcsEvent)
+      }
+      node[last] = value
+    },
+    () => writeCode(names),
+  )
 }
 
 export const dotted = (path: Path): string => path.parts.filter((part) => typeof part === 'string').join('.')

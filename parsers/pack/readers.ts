@@ -9,10 +9,20 @@ import { readJson } from '../formats/json.ts'
 import { readKeyValue } from '../formats/key-value.ts'
 import { readWindowsEvent } from '../formats/windows-event.ts'
 import { readXml } from '../formats/xml.ts'
-import { compileGrok } from '../grok/grok.ts'
+import { compileGrok, type GrokGroup, MAX_LINE } from '../grok/grok.ts'
 import { beginTry, endTry, type GrokStep, newTally } from '../unparsed/tally.ts'
-import { coerceFor } from './coerce.ts'
-import { type Compile, type CompileEnv, isObject, type PackContext, type Where } from './context.ts'
+import { type Code, withCode, writeCode } from './code.ts'
+import { type Coerce, coerceFor } from './coerce.ts'
+import {
+  type Compile,
+  type CompileEnv,
+  type Getter,
+  isObject,
+  type PackContext,
+  type Step,
+  setAside,
+  type Where,
+} from './context.ts'
 import { needsOf } from './needs.ts'
 import { compileGet, compilePut, parsePath } from './path.ts'
 import { compileValue } from './value.ts'
@@ -44,13 +54,12 @@ export const grok: Compile = (value, where, env) => {
     return env.fail(where, 'anchored is both, start or none')
   const compiled = compileGrok(patterns as string[], { patterns: env.patterns, place: env.place(where), anchored })
   // what ECS says is no text, and the pattern did not say how to read
-  const typed = [...new Set(compiled.groups.map((group) => group.path.join('.')))].filter(
-    (name) => fieldType(name) !== 'keyword' && fieldType(name) !== 'text',
-  )
-  const fit = typed.map((name) => {
+  const fit = new Map<string, Fit>()
+  for (const name of new Set(compiled.groups.map((group) => group.path.join('.')))) {
+    if (fieldType(name) === 'keyword' || fieldType(name) === 'text') continue
     const path = parsePath(name, where, env)
-    return { get: compileGet(path), put: compilePut(path, where, env), coerce: coerceFor(name) }
-  })
+    fit.set(name, { get: compileGet(path), put: compilePut(path, where, env), coerce: coerceFor(name) })
+  }
   const from = options['from'] === undefined ? undefined : compileValue(options['from'], [...where, 'from'], env)
   const step: GrokStep = {
     ...newTally(),
@@ -62,7 +71,7 @@ export const grok: Compile = (value, where, env) => {
   }
   env.groks.push(step)
   if (step.ofBody) env.needs.set(where.join('.'), needsOf(compiled))
-  return (context) => {
+  const read = (context: PackContext) => {
     const text = from ? from(context) : context.body
     if (typeof text !== 'string') return false
     const begun = beginTry(step)
@@ -70,19 +79,71 @@ export const grok: Compile = (value, where, env) => {
     endTry(step, begun, found !== undefined)
     if (found === undefined) return false
     merge(context.event, found)
-    for (let i = 0; i < fit.length; i++) {
-      const { get, put, coerce } = fit[i] as (typeof fit)[number]
+    for (const [name, { get, put, coerce }] of fit) {
       const raw = get(context)
-      if (raw !== undefined) put(context, coerce(raw, context))
+      if (raw === undefined) continue
+      const fitted = coerce(raw, context)
+      if (fitted === undefined) setAside(context, name, raw)
+      put(context, fitted)
     }
     return true
   }
+  const alone = compiled.patterns[0]
+  if (alone === undefined || compiled.patterns.length > 1 || alone.groups.some(({ type }) => type !== undefined))
+    return read
+  return withCode(read, (code, no) => {
+    const counts = code.use(step)
+    return `${from ? code.get(from) : 'v = c.body'}
+if (typeof v !== 'string') ${no}
+if (v.length > ${MAX_LINE}) v = v.slice(0, ${MAX_LINE})
+b = ${code.use(beginTry)}(${counts})
+m = ${code.use(alone)}.exec(v)
+${code.use(endTry)}(${counts}, b, m !== null)
+if (m === null) ${no}
+${assignCode(code, alone.groups, fit)}`
+  })
+}
+
+interface Fit {
+  readonly get: Getter
+  readonly put: (context: PackContext, value: EcsValue) => void
+  readonly coerce: Coerce
+}
+
+/** From the groups of a match to fields of the event. A name that several groups have becomes a list. */
+function assignCode(code: Code, groups: readonly GrokGroup[], fit: ReadonlyMap<string, Fit>): string {
+  const byPath = new Map<string, GrokGroup[]>()
+  for (const group of groups) {
+    const id = JSON.stringify(group.path)
+    byPath.set(id, [...(byPath.get(id) ?? []), group])
+  }
+  const fields: string[] = []
+  for (const [first, ...others] of byPath.values()) {
+    const { path, group } = first as GrokGroup
+    const name = path.join('.')
+    const fitted = fit.get(name)
+    const read = [`v = m[${group}]`]
+    for (const other of others)
+      read.push(`n = m[${other.group}]`, `if (n !== undefined && n !== '') v = ${code.use(both)}(v, n)`)
+    const write = fitted
+      ? `r = v; ${code.change(fitted.coerce)}
+if (v === undefined) ${code.use(setAside)}(c, ${JSON.stringify(name)}, r)
+${code.put(fitted.put)}`
+      : writeCode(path)
+    fields.push(`${read.join('; ')}; if (v !== undefined && v !== '') { ${write} }`)
+  }
+  return fields.join('\n')
+}
+
+function both(had: EcsValue, more: string): EcsValue {
+  if (had === undefined || had === '') return more
+  return Array.isArray(had) ? [...had, more] : [had, more]
 }
 
 /** `json: true`, or `{from, into}`: what is read becomes the source, and stands in the event under `into` as it is. */
 export const json: Compile = (value, where, env) => {
   const { text, into } = readerOptions(value, where, env, [])
-  return (context) => {
+  const read: Step = (context) => {
     let found: EcsEvent | undefined
     if (text === undefined) found = context.json
     else {
@@ -92,6 +153,8 @@ export const json: Compile = (value, where, env) => {
     if (found === undefined) return false
     return take(context, found, into)
   }
+  if (text || into) return read
+  return withCode(read, (code, no) => `if (c.json === undefined) ${no}\n${code.use(take)}(c, c.json)`)
 }
 
 export const kv: Compile = (value, where, env) => {
@@ -100,12 +163,15 @@ export const kv: Compile = (value, where, env) => {
     if (options[key] !== undefined && (typeof options[key] !== 'string' || options[key].length !== 1))
       env.fail([...where, key], 'one character belongs here')
   const how = options as { pairs?: string; between?: string; spaces?: boolean }
-  return (context) => {
-    const raw = text ? text(context) : context.body
+  const takePairs = (context: PackContext, raw: EcsValue): boolean => {
     if (typeof raw !== 'string' || raw.length > MAX_PATTERN_CHARS) return false
     const found = readKeyValue(raw, how)
     return found !== undefined && take(context, found, into)
   }
+  return withCode(
+    (context) => takePairs(context, text ? text(context) : context.body),
+    (code, no) => `${text ? code.get(text) : 'v = c.body'}\nif (!${code.use(takePairs)}(c, v)) ${no}`,
+  )
 }
 
 export const csv: Compile = (value, where, env) => {
@@ -147,11 +213,7 @@ const common =
     }
   }
 
-function take(
-  context: PackContext,
-  found: EcsEvent,
-  into: ((context: PackContext, value: EcsValue) => void) | undefined,
-): boolean {
+function take(context: PackContext, found: EcsEvent, into?: (context: PackContext, value: EcsValue) => void): boolean {
   context.source = found
   context.used.clear()
   if (into) into(context, found)

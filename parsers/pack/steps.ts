@@ -1,6 +1,7 @@
 // The steps of a pack, compiled: one function a key of a block, run in the order they are written.
 
-import type { EcsEvent } from '../../core/event.ts'
+import type { EcsEvent, EcsValue } from '../../core/event.ts'
+import { generated, withCode } from './code.ts'
 import { type Compile, type CompileEnv, isObject, type Step, type Where } from './context.ts'
 import { adopt } from './objects.ts'
 import { auditd, cef, csv, grok, json, kv, leef, windows, xml } from './readers.ts'
@@ -17,21 +18,36 @@ export function compileBlock(value: unknown, where: Where, env: CompileEnv): Ste
     return compile(value[key], [...where, key], env)
   })
   if (steps.length === 1) return steps[0] as Step
-  return (context) => {
-    for (let i = 0; i < steps.length; i++) if (!(steps[i] as Step)(context)) return false
-    return true
-  }
+  return withCode(
+    (context) => steps.every((step) => step(context)),
+    (code, no) => steps.map((step) => code.step(step, no)).join('\n'),
+  )
 }
 
 /** A block or a list of them; every one runs, whatever the ones before answered. */
 export function compileBlocks(value: unknown, where: Where, env: CompileEnv): Step {
   if (!Array.isArray(value)) return compileBlock(value, where, env)
   const blocks = value.map((block, i) => compileBlock(block, [...where, i], env))
-  return (context) => {
-    for (let i = 0; i < blocks.length; i++) (blocks[i] as Step)(context)
-    return true
-  }
+  return withCode(
+    (context) => {
+      for (const block of blocks) block(context)
+      return true
+    },
+    (code) =>
+      blocks
+        .map((block) => {
+          const end = code.label()
+          const no = `break ${end}`
+          return `${end}: { ${blocks.length > MANY ? code.apart(block, no) : code.step(block, no)} }`
+        })
+        .join('\n'),
+  )
 }
+
+/** Blocks of a longer list are functions of their own: the engine gives up on functions that are too large. */
+const MANY = 24
+/** Of which one is taken, most are never run. */
+const MANY_CHOICES = 4
 
 /** A list of blocks of which the first that says yes is the only one. */
 export function compileFirst(value: unknown, where: Where, env: CompileEnv): Step {
@@ -39,18 +55,37 @@ export function compileFirst(value: unknown, where: Where, env: CompileEnv): Ste
   const blocks = value.map((block, i) => ({
     step: compileBlock(block, [...where, i], env),
     starts: isObject(block) ? startsOf(block['grok']) : undefined,
-    undo: isObject(block) && mayFailLate(block),
+    // what a line is of no pack's leaves is not looked at
+    undo: isObject(block) && mayFailLate(block) && (where.length > 1 || i < value.length - 1),
   }))
-  return (context) => {
-    for (let i = 0; i < blocks.length; i++) {
-      const { step, starts, undo } = blocks[i] as (typeof blocks)[number]
-      if (starts !== undefined && !beginsWithOne(context.body, starts)) continue
-      const before = undo ? clone(context.event) : undefined
-      if (step(context)) return true
-      if (before) context.event = before
-    }
-    return false
-  }
+  return withCode(
+    (context) => {
+      for (const { step, starts, undo } of blocks) {
+        if (starts !== undefined && !beginsWithOne(context.body, starts)) continue
+        const before = undo ? clone(context.event) : undefined
+        const unfit = context.unfit.length
+        if (step(context)) return true
+        context.unfit.length = unfit
+        if (before) context.event = before
+      }
+      return false
+    },
+    (code, no) => {
+      const done = code.label()
+      const tries = blocks.map(({ step, starts, undo }) => {
+        const end = code.label()
+        const test = starts?.map((text) => `c.body.startsWith(${JSON.stringify(text)})`).join(' || ')
+        const begin = test === undefined ? '' : `if (!(${test})) break ${end}\n`
+        const run = (out: string) => (blocks.length > MANY_CHOICES ? code.apart(step, out) : code.step(step, out))
+        if (!undo) return `${end}: { ${begin}${run(`break ${end}`)}\nbreak ${done} }`
+        const failed = code.label()
+        return `${end}: { ${begin}const before = ${code.use(clone)}(c.event), unfit = c.unfit.length
+${failed}: { ${run(`break ${failed}`)}\nbreak ${done} }
+c.event = before; c.unfit.length = unfit }`
+      })
+      return `${done}: { ${tries.join('\n')}\n${no} }`
+    },
+  )
 }
 
 /** Keys that can say no. */
@@ -114,26 +149,46 @@ const switchStep: Compile = (value, where, env) => {
   }
   const on = compileValue(value['on'], [...where, 'on'], env)
   const otherwise = value['else'] === undefined ? undefined : compileBlocks(value['else'], [...where, 'else'], env)
-  return (context) => {
-    const key = on(context)
-    const step =
-      (typeof key === 'string' || typeof key === 'number' || typeof key === 'boolean'
-        ? cases.get(String(key))
-        : undefined) ?? otherwise
-    return step ? step(context) : true
-  }
+  const choose = (key: EcsValue, of: ReadonlyMap<string, Step>): Step | undefined =>
+    typeof key === 'string' || typeof key === 'number' || typeof key === 'boolean' ? of.get(String(key)) : undefined
+  return withCode(
+    (context) => {
+      const step = choose(on(context), cases) ?? otherwise
+      return step ? step(context) : true
+    },
+    (code, no) => {
+      const apart = new Map([...cases].map(([key, step]) => [key, generated(step, code.keeps)]))
+      const other = otherwise && generated(otherwise, code.keeps)
+      return `${code.get(on)}
+f = ${code.use(choose)}(v, ${code.use(apart)})${other ? ` ?? ${code.use(other)}` : ''}
+if (f !== undefined && !f(c)) ${no}`
+    },
+  )
 }
 
-const when: Compile = (value, where, env) => compileWhen(value, where, env)
+const when: Compile = (value, where, env) => {
+  const test = compileWhen(value, where, env)
+  return withCode(
+    (context) => test(context),
+    (code, no) => `if (!${code.test(test)}) ${no}`,
+  )
+}
+
 /** Choices inside a block: whatever they come to, the block goes on. */
 const always =
   (compile: Compile): Compile =>
   (value, where, env) => {
     const step = compile(value, where, env)
-    return (context) => {
-      step(context)
-      return true
-    }
+    return withCode(
+      (context) => {
+        step(context)
+        return true
+      },
+      (code) => {
+        const end = code.label()
+        return `${end}: { ${code.step(step, `break ${end}`)} }`
+      },
+    )
   }
 
 /** Everything a block may say. */

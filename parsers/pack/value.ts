@@ -4,6 +4,7 @@
 import type { EcsValue } from '../../core/event.ts'
 import { readJsonValue } from '../formats/json.ts'
 import { compileTimeFormat, formatTime, timeFormatNames } from '../time/time.ts'
+import { withCode } from './code.ts'
 import { toBoolean, toFloat, toIp, toLong } from './coerce.ts'
 import type { CompileEnv, Getter, PackContext } from './context.ts'
 import { pairsToObject, toSnake, withoutEmpty } from './objects.ts'
@@ -34,35 +35,55 @@ export function tokens(text: string, where: Where, env: CompileEnv): Token[] {
 
 /** Compiles `path ?? 'literal' | convert argument`. */
 export function compileValue(expression: unknown, where: Where, env: CompileEnv): Getter {
-  if (typeof expression === 'number' || typeof expression === 'boolean') return () => expression
+  if (typeof expression === 'number' || typeof expression === 'boolean') return constant(expression)
   if (typeof expression !== 'string' || expression.trim() === '')
     env.fail(where, 'a path or a quoted text belongs here')
   const parts = split(tokens(expression as string, where, env), '|')
   const alternatives = split(parts[0] ?? [], '??').map((words) => {
     if (words.length !== 1) env.fail(where, `'${expression}': one path or quoted text belongs between '??' and '|'`)
     const word = words[0] as Token
-    if (word.quoted) return () => word.text
-    if (/^-?\d+(\.\d+)?$/.test(word.text)) return () => Number(word.text)
+    if (word.quoted) return constant(word.text)
+    if (/^-?\d+(\.\d+)?$/.test(word.text)) return constant(Number(word.text))
     return compileGet(parsePath(word.text, where, env))
   })
   const converts = parts.slice(1).map((words) => compileConvert(words, where, env))
-  const [first, ...others] = alternatives as [Getter, ...Getter[]]
-  const get: Getter =
-    others.length === 0
-      ? first
-      : (context) => {
-          for (const alternative of alternatives) {
-            const value = alternative(context)
-            if (value !== undefined && value !== null && value !== '' && value !== '-') return value
-          }
-          return undefined
-        }
+  const get = alternatives.length === 1 ? (alternatives[0] as Getter) : firstOf(alternatives)
   if (converts.length === 0) return get
-  return (context) => {
-    let value = get(context)
-    for (const convert of converts) value = convert(value, context)
-    return value
-  }
+  return withCode(
+    (context) => {
+      let value = get(context)
+      for (const convert of converts) value = convert(value, context)
+      return value
+    },
+    (code) => [code.get(get), ...converts.map((convert) => code.change(convert))].join('\n'),
+  )
+}
+
+const constant = (value: string | number | boolean): Getter =>
+  withCode(
+    () => value,
+    () => `v = ${JSON.stringify(value)}`,
+  )
+
+/** The first of which there is something: neither an empty text nor a dash. */
+function firstOf(alternatives: readonly Getter[]): Getter {
+  return withCode(
+    (context) => {
+      for (const alternative of alternatives) {
+        const value = alternative(context)
+        if (value !== undefined && value !== null && value !== '' && value !== '-') return value
+      }
+      return undefined
+    },
+    (code) => {
+      const end = code.label()
+      const tries = alternatives.map(
+        (alternative) =>
+          `${code.get(alternative)}\nif (v !== undefined && v !== null && v !== '' && v !== '-') break ${end}`,
+      )
+      return `${end}: { ${tries.join('\n')}\nv = undefined }`
+    },
+  )
 }
 
 function split(list: readonly Token[], sign: string): Token[][] {
@@ -74,18 +95,24 @@ function split(list: readonly Token[], sign: string): Token[][] {
   return out
 }
 
-const onText =
-  (change: (text: string) => EcsValue): Convert =>
-  (value) => {
+/** A conversion of texts: of a number its digits, of a list each text. */
+const onText = (change: (text: string) => EcsValue): Convert => {
+  const convert: Convert = (value) => {
     if (typeof value === 'string') return change(value)
     if (Array.isArray(value)) return value.map((element) => (typeof element === 'string' ? change(element) : element))
     return typeof value === 'number' || typeof value === 'boolean' ? change(String(value)) : undefined
   }
+  return withCode(convert, (code) => `v = typeof v === 'string' ? ${code.use(change)}(v) : ${code.use(convert)}(v)`)
+}
 
-const onEach =
-  (change: (value: EcsValue) => EcsValue): Convert =>
-  (value) =>
+const onEach = (change: (value: EcsValue) => EcsValue): Convert => {
+  const convert: Convert = (value) =>
     Array.isArray(value) ? value.map(change).filter((element) => element !== undefined) : change(value)
+  return withCode(
+    convert,
+    (code) => `v = ${code.use(Array.isArray)}(v) ? ${code.use(convert)}(v) : ${code.use(change)}(v)`,
+  )
+}
 
 /** Conversions by name: what they take, and what they make. docs/packs.md lists them. */
 const converters: Readonly<Record<string, { readonly args: number; make(args: readonly string[]): Convert }>> = {
@@ -113,12 +140,13 @@ const converters: Readonly<Record<string, { readonly args: number; make(args: re
   split: {
     args: 1,
     make: ([sep]) =>
-      onText((text) =>
-        text
+      onText((text) => {
+        if (!text.includes(sep as string)) return text.trim() === '' ? [] : [text.trim()]
+        return text
           .split(sep as string, 1000)
           .map((p) => p.trim())
-          .filter(Boolean),
-      ),
+          .filter(Boolean)
+      }),
   },
   join: {
     args: 1,
@@ -285,10 +313,15 @@ function compileConvert(words: readonly Token[], where: Where, env: CompileEnv):
   if (args.length !== found.args)
     env.fail(where, `'${name}' takes ${found.args} argument${found.args === 1 ? '' : 's'}`)
   const convert = found.make(args)
-  return name === 'default'
-    ? convert
-    : (value, context) => (value === undefined || value === null ? undefined : convert(value, context))
+  return name === 'default' ? convert : ofSomething(convert)
 }
+
+/** Nothing stays nothing. */
+const ofSomething = (convert: Convert): Convert =>
+  withCode(
+    (value, context) => (value === undefined || value === null ? undefined : convert(value, context)),
+    (code) => `if (v === undefined || v === null) v = undefined; else { ${code.change(convert)} }`,
+  )
 
 function compileTime(args: readonly string[], where: Where, env: CompileEnv): Convert {
   const readers = (args.length > 0 ? args : ['any']).map(

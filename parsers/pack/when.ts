@@ -6,6 +6,7 @@
 //         | test                          | value 'in' '[' literal (',' literal)* ']'
 
 import type { EcsValue } from '../../core/event.ts'
+import { type Code, withCode } from './code.ts'
 import type { CompileEnv, Getter, PackContext } from './context.ts'
 import { compileGet, parsePath } from './path.ts'
 
@@ -15,7 +16,11 @@ export type Condition = (context: PackContext) => boolean
 const WORD = /\s*(?:('(?:[^']|'')*')|([()[\],]|==|!=|<=|>=|<|>)|((?:\."[^"]*"|\[\d*\]|[^\s()[\],'=!<>])+))/y
 
 export function compileWhen(expression: unknown, where: Where, env: CompileEnv): Condition {
-  if (typeof expression === 'boolean') return () => expression
+  if (typeof expression === 'boolean')
+    return withCode(
+      () => expression,
+      () => String(expression),
+    )
   if (typeof expression !== 'string') return env.fail(where, 'a condition is a text')
   const words: string[] = []
   WORD.lastIndex = 0
@@ -61,7 +66,10 @@ class Reader {
     while (this.#words[this.#at] === 'or') {
       this.#at++
       const [a, b] = [left, this.#and(depth)]
-      left = (context) => a(context) || b(context)
+      left = withCode(
+        (context) => a(context) || b(context),
+        (code) => `(${code.test(a)} || ${code.test(b)})`,
+      )
     }
     return left
   }
@@ -71,7 +79,10 @@ class Reader {
     while (this.#words[this.#at] === 'and') {
       this.#at++
       const [a, b] = [left, this.#not(depth)]
-      left = (context) => a(context) && b(context)
+      left = withCode(
+        (context) => a(context) && b(context),
+        (code) => `(${code.test(a)} && ${code.test(b)})`,
+      )
     }
     return left
   }
@@ -80,7 +91,7 @@ class Reader {
     if (this.#words[this.#at] === 'not') {
       this.#at++
       const inner = this.#not(depth + 1)
-      return (context) => !inner(context)
+      return not(inner)
     }
     if (this.#words[this.#at] === '(') {
       this.#at++
@@ -96,9 +107,9 @@ class Reader {
     const operator = this.#take()
     switch (operator) {
       case 'exists':
-        return (context) => isPresent(get(context))
+        return present(get)
       case 'missing':
-        return (context) => !isPresent(get(context))
+        return not(present(get))
       case 'in':
         return this.#in(get)
       default:
@@ -115,7 +126,11 @@ class Reader {
       if (next === ']') break
       if (next !== ',') this.#fail("',' or ']' belongs in a list")
     }
-    return any(get, (value) => set.has(value))
+    return any(
+      get,
+      (value) => set.has(value),
+      (code) => `${code.use(set)}.has(v)`,
+    )
   }
 
   #compare(get: Getter, operator: string): Condition {
@@ -123,11 +138,9 @@ class Reader {
     const number = Number(literal)
     switch (operator) {
       case '==':
-        return any(get, (value) => value === literal)
-      case '!=': {
-        const same = any(get, (value) => value === literal)
-        return (context) => !same(context)
-      }
+        return same(get, literal)
+      case '!=':
+        return not(same(get, literal))
       case 'contains':
         return any(get, (value) => value.includes(literal))
       case 'starts':
@@ -135,18 +148,14 @@ class Reader {
       case 'ends':
         return any(get, (value) => value.endsWith(literal))
     }
-    if (!['<', '<=', '>', '>='].includes(operator)) this.#fail(`'${operator}' is no comparison`)
+    if (!Object.hasOwn(comparisons, operator)) this.#fail(`'${operator}' is no comparison`)
     if (Number.isNaN(number)) this.#fail(`'${operator}' compares with a number`)
-    return any(get, (value) => {
-      const left = value === '' ? Number.NaN : Number(value)
-      return operator === '<'
-        ? left < number
-        : operator === '<='
-          ? left <= number
-          : operator === '>'
-            ? left > number
-            : left >= number
-    })
+    const test = comparisons[operator] as (a: number, b: number) => boolean
+    return any(
+      get,
+      (value) => value !== '' && test(Number(value), number),
+      () => `(v !== '' && Number(v) ${operator} ${number})`,
+    )
   }
 
   #literal(): string {
@@ -155,15 +164,54 @@ class Reader {
   }
 }
 
-const isPresent = (value: EcsValue) => value !== undefined && value !== null && value !== ''
+const comparisons: Readonly<Record<string, (a: number, b: number) => boolean>> = {
+  '<': (a, b) => a < b,
+  '<=': (a, b) => a <= b,
+  '>': (a, b) => a > b,
+  '>=': (a, b) => a >= b,
+}
 
-/** True when the value, or one of an array, satisfies the test. */
-function any(get: Getter, test: (text: string) => boolean): Condition {
-  return (context) => {
-    const value = get(context)
+const not = (inner: Condition): Condition =>
+  withCode(
+    (context) => !inner(context),
+    (code) => `!${code.test(inner)}`,
+  )
+
+const present = (get: Getter): Condition =>
+  withCode(
+    (context) => {
+      const value = get(context)
+      return value !== undefined && value !== null && value !== ''
+    },
+    (code) => `(${valueCode(code, get)}, v !== undefined && v !== null && v !== '')`,
+  )
+
+const same = (get: Getter, literal: string): Condition =>
+  any(
+    get,
+    (value) => value === literal,
+    () => `v === ${JSON.stringify(literal)}`,
+  )
+
+/** An assignment of the value to v, as an expression. */
+function valueCode(code: Code, get: Getter): string {
+  const statement = code.get(get) // of a path: one assignment
+  return statement.includes(';') || statement.includes('\n') ? `v = ${code.use(get)}(c)` : statement
+}
+
+/** True when the value, or one of an array, satisfies the test. @param emit the test as an expression, of a text v */
+function any(get: Getter, test: (text: string) => boolean, emit?: (code: Code) => string): Condition {
+  const other = (value: EcsValue): boolean => {
     if (typeof value === 'string') return test(value)
     if (typeof value === 'number' || typeof value === 'boolean') return test(String(value))
     if (!Array.isArray(value)) return false
     return value.some((element) => typeof element !== 'object' && element !== undefined && test(String(element)))
   }
+  return withCode(
+    (context) => other(get(context)),
+    (code) => {
+      const ofText = emit?.(code) ?? `${code.use(test)}(v)`
+      return `(${valueCode(code, get)}, typeof v === 'string' ? ${ofText} : ${code.use(other)}(v))`
+    },
+  )
 }

@@ -5,16 +5,29 @@ import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import { splitAddress } from '../ecs/address.ts'
 import { splitUrl } from '../ecs/url.ts'
 import { justFormatted } from '../time/time.ts'
+import { type Code, withCode } from './code.ts'
 import { coerceFor } from './coerce.ts'
-import { type Compile, type CompileEnv, type Getter, isObject, type PackContext, type Where } from './context.ts'
+import {
+  type Compile,
+  type CompileEnv,
+  type Getter,
+  isObject,
+  type PackContext,
+  setAside,
+  type Where,
+} from './context.ts'
 import { compileGet, compilePut, dotted, parsePath } from './path.ts'
 import { compileValue } from './value.ts'
 
-/** A target and how it is written: with the type ECS gives it, `@timestamp` to the context. */
-function compileTarget(name: string, where: Where, env: CompileEnv): (context: PackContext, value: EcsValue) => void {
+type Put = (context: PackContext, value: EcsValue) => void
+
+/**
+ * A target and how it is written: with the type ECS gives it, `@timestamp` to the context. What does not fit is set aside.
+ */
+function compileTarget(name: string, where: Where, env: CompileEnv): Put {
   const path = parsePath(name, where, env)
+  const coerce = coerceFor(name === '@timestamp' ? name : dotted(path))
   if (name === '@timestamp') {
-    const coerce = coerceFor(name)
     return (context, value) => {
       const text = coerce(value, context)
       if (typeof text !== 'string') return
@@ -23,18 +36,23 @@ function compileTarget(name: string, where: Where, env: CompileEnv): (context: P
     }
   }
   const put = compilePut(path, where, env)
-  const coerce = coerceFor(dotted(path))
-  return (context, value) => {
-    const fitted = coerce(value, context)
-    if (fitted === undefined || fitted === null) return
-    put(context, fitted)
-    consume(context)
-  }
+  return withCode(
+    (context, value) => {
+      const fitted = coerce(value, context)
+      if (fitted === undefined || fitted === null) return setAside(context, name, value)
+      put(context, fitted)
+      consume(context)
+    },
+    (code) => `r = v; ${code.change(coerce)}
+if (v === undefined || v === null) ${code.use(setAside)}(c, ${JSON.stringify(name)}, r)
+else { ${code.put(put)}${code.keeps ? `; ${code.use(consume)}(c)` : ''} }`,
+  )
 }
 
 /** The name read last found its field: `keep` leaves it out. A value that did not fit stays with the vendor's. */
 function consume(context: PackContext): void {
-  if (context.mark !== undefined) context.used.add(context.mark)
+  if (context.mark === undefined) return
+  context.used.add(context.mark)
   context.mark = undefined
 }
 
@@ -51,16 +69,22 @@ export const fields: Compile = (value, where, env) => {
     get: compileValue(expression, [...where, name], env),
     put: compileTarget(name, [...where, name], env),
   }))
-  return (context) => {
-    for (let i = 0; i < pairs.length; i++) {
-      const { get, put } = pairs[i] as (typeof pairs)[number]
-      context.mark = undefined
-      const found = get(context)
-      if (found !== undefined && found !== null && found !== '') put(context, found)
-    }
-    return true
-  }
+  return withCode(
+    (context) => {
+      for (const { get, put } of pairs) {
+        context.mark = undefined
+        const found = get(context)
+        if (found !== undefined && found !== null && found !== '') put(context, found)
+      }
+      return true
+    },
+    (code) =>
+      pairs.map(({ get, put }) => `${unmark(code)}${code.get(get)}\nif (${SOMETHING}) { ${code.put(put)} }`).join('\n'),
+  )
 }
+
+const SOMETHING = "v !== undefined && v !== null && v !== ''"
+const unmark = ({ keeps }: Code) => (keeps ? 'c.mark = undefined\n' : '')
 
 export const move: Compile = (value, where, env) => {
   const pairs = pairsOf(value, where, env).map(([name, from]) => {
@@ -74,6 +98,7 @@ export const move: Compile = (value, where, env) => {
   })
   return (context) => {
     for (const { get, put, clear } of pairs) {
+      context.mark = undefined
       const found = get(context)
       if (found === undefined || found === null) continue
       clear(context, undefined)
@@ -93,29 +118,49 @@ export const set: Compile = (value, where, env) => {
     const fixed = ecsArrayFields.has(name) && !Array.isArray(constant) ? [constant as EcsValue] : (constant as EcsValue)
     const put = compilePut(parsePath(name, at, env), at, env)
     // a fresh array for each event: events are changed after this
-    return { get: (): EcsValue => (Array.isArray(fixed) ? fixed.slice() : fixed), put }
+    const get: Getter = () => (Array.isArray(fixed) ? fixed.slice() : fixed)
+    return { get: fixed !== null && isObject(fixed) ? get : withCode(get, () => `v = ${JSON.stringify(fixed)}`), put }
   })
-  return (context) => {
-    for (let i = 0; i < pairs.length; i++) {
-      const { get, put } = pairs[i] as (typeof pairs)[number]
-      const found = get(context)
-      if (found !== undefined) put(context, found)
-    }
-    return true
-  }
+  return withCode(
+    (context) => {
+      for (const { get, put } of pairs) {
+        context.mark = undefined
+        const found = get(context)
+        if (found !== undefined) put(context, found)
+      }
+      return true
+    },
+    (code) =>
+      pairs
+        .map(({ get, put }) => `${unmark(code)}${code.get(get)}\nif (v !== undefined) { ${code.put(put)} }`)
+        .join('\n'),
+  )
 }
 
 function compileTemplate(text: string, where: Where, env: CompileEnv): Getter {
   const parts = text.split(/\$\{([^}]*)\}/).map((part, i) => (i % 2 === 0 ? part : compileValue(part, where, env)))
-  return (context) => {
-    let out = ''
-    for (const part of parts) {
-      const found = typeof part === 'string' ? part : part(context)
-      if (found === undefined || found === null) return undefined
-      out += typeof found === 'object' ? JSON.stringify(found) : String(found)
-    }
-    return out
-  }
+  return withCode(
+    (context) => {
+      let out = ''
+      for (const part of parts) {
+        const found = typeof part === 'string' ? part : part(context)
+        if (found === undefined || found === null) return undefined
+        out += typeof found === 'object' ? JSON.stringify(found) : String(found)
+      }
+      return out
+    },
+    (code) => {
+      const end = code.label()
+      const adds = parts.map((part) =>
+        typeof part === 'string'
+          ? `r += ${JSON.stringify(part)}`
+          : `${code.get(part)}
+if (v === undefined || v === null) { v = undefined; break ${end} }
+r += typeof v === 'object' ? JSON.stringify(v) : String(v)`,
+      )
+      return `${end}: { r = ''\n${adds.join('\n')}\nv = r }`
+    },
+  )
 }
 
 function checkAllowed(name: string, value: EcsValue, where: Where, env: CompileEnv): void {
@@ -133,23 +178,41 @@ export const append: Compile = (value, where, env) => {
     const quoted = Array.isArray(expression) ? expression : undefined
     if (quoted) checkAllowed(name, quoted as EcsValue, [...where, name], env)
     return {
+      name,
       have: compileGet(path),
       get: quoted ? (): EcsValue => quoted as EcsValue : compileValue(expression, [...where, name], env),
       put: compilePut(path, where, env),
       coerce: coerceFor(dotted(path)),
     }
   })
-  return (context) => {
-    for (const { have, get, put, coerce } of pairs) {
-      const more = coerce(get(context), context)
-      if (more === undefined || more === null) continue
-      const had = have(context)
-      const list = had === undefined ? [] : Array.isArray(had) ? had : [had]
-      for (const one of Array.isArray(more) ? more : [more]) if (!list.includes(one)) list.push(one)
-      put(context, list)
-    }
-    return true
-  }
+  return withCode(
+    (context) => {
+      for (const { name, have, get, put, coerce } of pairs) {
+        const found = get(context)
+        const more = coerce(found, context)
+        if (more === undefined || more === null) {
+          if (found !== undefined && found !== null) setAside(context, name, found)
+        } else put(context, addTo(have(context), more))
+      }
+      return true
+    },
+    (code) =>
+      pairs
+        .map(
+          ({ name, have, get, put, coerce }) => `${code.get(get)}
+if (v !== undefined && v !== null) { r = v; ${code.change(coerce)}
+if (v === undefined || v === null) ${code.use(setAside)}(c, ${JSON.stringify(name)}, r)
+else { r = v; ${code.get(have)}; v = ${code.use(addTo)}(v, r); ${code.put(put)} } }`,
+        )
+        .join('\n'),
+  )
+}
+
+/** What is there and more, each value once. */
+function addTo(had: EcsValue, more: EcsValue): EcsValue[] {
+  const list = had === undefined || had === null ? [] : Array.isArray(had) ? had : [had]
+  for (const one of Array.isArray(more) ? more : [more]) if (!list.includes(one)) list.push(one)
+  return list
 }
 
 export const remove: Compile = (value, where, env) => {
@@ -169,23 +232,32 @@ export const remove: Compile = (value, where, env) => {
 export const address: Compile = (value, where, env) => {
   const pairs = pairsOf(value, where, env).map(([name, expression]) => ({
     get: compileValue(expression, [...where, name], env),
-    put: (['address', 'ip', 'domain', 'port'] as const).map((leaf) =>
-      compilePut(parsePath(`${name}.${leaf}`, where, env), where, env),
+    put: (['address', 'ip', 'domain', 'port'] as const).map(
+      (leaf) => [leaf, compilePut(parsePath(`${name}.${leaf}`, where, env), where, env)] as const,
     ),
   }))
-  return (context) => {
-    for (const { get, put } of pairs) {
-      const text = get(context)
-      const found = typeof text === 'string' ? splitAddress(text) : undefined
-      if (!found) continue
-      consume(context)
-      put[0]?.(context, found.address)
-      if (found.ip !== undefined) put[1]?.(context, found.ip)
-      if (found.domain !== undefined) put[2]?.(context, found.domain)
-      if (found.port !== undefined) put[3]?.(context, found.port)
-    }
-    return true
-  }
+  return withCode(
+    (context) => {
+      for (const { get, put } of pairs) {
+        context.mark = undefined
+        const text = get(context)
+        const found = typeof text === 'string' ? splitAddress(text) : undefined
+        if (!found) continue
+        consume(context)
+        for (const [leaf, write] of put) if (found[leaf] !== undefined) write(context, found[leaf])
+      }
+      return true
+    },
+    (code) =>
+      pairs
+        .map(({ get, put }) => {
+          const writes = put.map(([leaf, write]) => `v = r.${leaf}; if (v !== undefined) { ${code.put(write)} }`)
+          return `${unmark(code)}${code.get(get)}
+r = typeof v === 'string' ? ${code.use(splitAddress)}(v) : undefined
+if (r !== undefined) { ${code.keeps ? `${code.use(consume)}(c); ` : ''}${writes.join('; ')} }`
+        })
+        .join('\n'),
+  )
 }
 
 /** `url: {url: .request}`: a whole URL or a request target -> url.original, .path, .query, .scheme, .domain, ... */
@@ -198,16 +270,29 @@ export const url: Compile = (value, where, env) => {
       put: compilePut(path, where, env),
     }
   })
-  return (context) => {
-    for (const { get, have, put } of pairs) {
-      const text = get(context)
-      if (typeof text !== 'string' || text === '') continue
-      consume(context)
-      const had = have(context)
-      put(context, isObject(had) ? Object.assign(had, splitUrl(text)) : splitUrl(text))
-    }
-    return true
-  }
+  return withCode(
+    (context) => {
+      for (const { get, have, put } of pairs) {
+        context.mark = undefined
+        const text = get(context)
+        if (typeof text !== 'string' || text === '') continue
+        consume(context)
+        const had = have(context)
+        put(context, isObject(had) ? Object.assign(had, splitUrl(text)) : splitUrl(text))
+      }
+      return true
+    },
+    (code) =>
+      pairs
+        .map(
+          ({ get, have, put }) => `${unmark(code)}${code.get(get)}
+if (typeof v === 'string' && v !== '') { ${code.keeps ? `${code.use(consume)}(c); ` : ''}r = ${code.use(splitUrl)}(v)
+${code.get(have)}
+v = ${code.use(isObject)}(v) ? Object.assign(v, r) : r
+${code.put(put)} }`,
+        )
+        .join('\n'),
+  )
 }
 
 /** `keep: vendor.name`: what the last reader found and nobody read goes there; `{into, all: true}` keeps everything. */
