@@ -5,6 +5,8 @@ import { fieldType } from '../../core/fields.ts'
 import type { AggregateRequest, AggregateResult, Aggregation } from '../../core/store.ts'
 import { DictionaryBuilder, dictionaryString } from './dictionary.ts'
 import { invalid } from './leaf.ts'
+import { fieldStatistics } from './pipes/field-statistics.ts'
+import { runStats } from './pipes/stats.ts'
 import { openSegment, type QueryContext, type Snapshot, selectRows, Turns } from './plan.ts'
 import { compareScalars, toIso } from './values.ts'
 import type { SegmentView } from './view.ts'
@@ -14,7 +16,7 @@ const SPLIT_BY = 6
 const MAX_DISTINCT = 1_000_000
 const MAX_BARS = 200_000
 
-interface Selected {
+export interface Selected {
   readonly segment: SegmentView
   readonly block: number
   readonly rows: Uint8Array
@@ -25,7 +27,7 @@ interface Selected {
 export async function runAggregate(context: QueryContext, { aggregation }: AggregateRequest): Promise<AggregateResult> {
   const started = context.now()
   const result = await compute(context, aggregation)
-  return { ...result, tookMs: context.now() - started }
+  return { ...result, tookMs: context.now() - started, stats: { ...context.stats } }
 }
 
 async function compute(context: QueryContext, aggregation: Aggregation): Promise<Omit<AggregateResult, 'tookMs'>> {
@@ -42,13 +44,21 @@ async function compute(context: QueryContext, aggregation: Aggregation): Promise
       const counts = await countValues(context, aggregation.field)
       return { total: counts.total, missing: counts.missing, values: counts.values.top(aggregation.size) }
     }
-    case 'fields':
-      return countFields(context)
+    case 'fields': {
+      const counted = await countFields(context)
+      return aggregation.values ? fieldStatistics(context, counted, aggregation.values) : counted
+    }
+    case 'stats':
+      return runStats(context, aggregation)
   }
 }
 
 /** @param whole blocks that match as they are come with `rows` empty: only their count is wanted */
-async function eachBlock(context: QueryContext, whole: boolean, visit: (selected: Selected) => void): Promise<void> {
+export async function eachBlock(
+  context: QueryContext,
+  whole: boolean,
+  visit: (selected: Selected) => void,
+): Promise<void> {
   const turns = new Turns(context.budget)
   for (const snapshot of context.snapshots) {
     await turns.take()
@@ -257,7 +267,7 @@ function singleStrings({ segment, block, n }: Selected, field: string) {
 }
 
 /** Visits each distinct value of each selected row once. @returns rows that have any */
-function eachValue(
+export function eachValue(
   { segment, block, rows, n }: Selected,
   field: string,
   visit: (row: number, value: Scalar) => void,
@@ -336,7 +346,7 @@ function valueReader(
   }
 }
 
-async function countFields(context: QueryContext): Promise<Omit<AggregateResult, 'tookMs'>> {
+async function countFields(context: QueryContext) {
   const counts = new Map<string, number>()
   let total = 0
   let segment: SegmentView | undefined

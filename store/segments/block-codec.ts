@@ -6,6 +6,7 @@
 //   numbers  f64: as they are | ints: base f64, width u8 (0, 1, 2, 4), value - base
 //   deltas   zigzag varints of the difference to the value before, in units of 1 (offsets) or 1/1000 (timestamps)
 //   bytes    as they are (booleans, one byte each)
+//   templates  nothing: the values are in the two columns that follow the column (template-split.ts)
 //
 // Every payload is stored as zstd level 3 where that is smaller, with the CRC-32 of what is stored.
 
@@ -22,6 +23,7 @@ export const Encoding = {
   ints: 6,
   deltas: 7,
   bytes: 8,
+  templates: 9,
 } as const
 export type Encoding = (typeof Encoding)[keyof typeof Encoding]
 

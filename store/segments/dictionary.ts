@@ -28,9 +28,7 @@ export class DictionaryBuilder implements Dictionary {
   idOf(source: Buffer, start: number, end: number): number {
     // Neighbouring events often repeat a value: comparing is cheaper than hashing.
     if (this.#last >= 0 && this.#equals(this.#last, source, start, end)) return this.#last
-    let hash = 0x811c9dc5
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ (source[i] as number), 0x01000193)
-    hash ^= hash >>> 15
+    const hash = hashOf(source, start, end)
     const table = this.#table
     const mask = table.length - 1
     let at = hash & mask
@@ -46,6 +44,16 @@ export class DictionaryBuilder implements Dictionary {
     if (this.count * 2 > table.length) this.#rehash()
     this.#last = id
     return id
+  }
+
+  /** The id if the value is known, or -1. */
+  find(source: Buffer, start: number, end: number): number {
+    const hash = hashOf(source, start, end)
+    const mask = this.#table.length - 1
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const id = this.#table[at] as number
+      if (id < 0 || (this.#hashes[id] === hash && this.#equals(id, source, start, end))) return id
+    }
   }
 
   #equals(id: number, source: Buffer, start: number, end: number): boolean {
@@ -89,6 +97,12 @@ export class DictionaryBuilder implements Dictionary {
     }
     this.#table = table
   }
+}
+
+function hashOf(source: Buffer, start: number, end: number): number {
+  let hash = 0x811c9dc5
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ (source[i] as number), 0x01000193)
+  return hash ^ (hash >>> 15)
 }
 
 export function growUint32(array: Uint32Array, needed: number): Uint32Array {

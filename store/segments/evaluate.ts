@@ -9,6 +9,7 @@ import type { Node } from './filter.ts'
 import type { Leaf } from './leaf.ts'
 import type { Lru } from './lru.ts'
 import { scanPhrase } from './phrase.ts'
+import { askTemplates, isForTemplates, matchTemplated, type TemplateAnswer } from './template-match.ts'
 import type { ColumnRef, FieldColumns, SegmentView, StringBlock } from './view.ts'
 
 /** What a running query may cost. `check` throws when the budget is spent or the caller has gone. */
@@ -17,6 +18,7 @@ export interface Budget {
 }
 
 const ALL_BLOCKS = 0xffffffff
+const NO_TEMPLATES: TemplateAnswer = { verdicts: new Uint8Array(0), ways: new Map(), any: false }
 
 export class SegmentFilter {
   readonly #node: Node
@@ -24,6 +26,7 @@ export class SegmentFilter {
   readonly #cache: Lru | undefined
   readonly #budget: Budget
   readonly #sealed: boolean
+  readonly #templateAnswers = new Map<string, TemplateAnswer>()
   readonly #answers = new Map<string, { upTo: number; matches: Uint8Array; any: boolean }>()
 
   /** @param cache where answers about a sealed segment's dictionaries are kept between queries */
@@ -70,7 +73,9 @@ export class SegmentFilter {
     if (text) {
       const filtered = leaf.phrase && leaf.phrase.hashes.length > 0 && fieldType(leaf.field) === 'text'
       const withWords = filtered ? this.#segment.blocksWithWords(leaf.phrase?.hashes ?? []) : ALL_BLOCKS
-      if (withWords !== 0 && (this.#segment.hasPlain(text) || this.#answer(leaf, text).any)) blocks |= withWords
+      const may = () =>
+        this.#segment.hasPlain(text) || this.#answer(leaf, text).any || this.#templateAnswer(leaf, text)?.any !== false
+      if (withWords !== 0 && may()) blocks |= withWords
     }
     if (number) {
       for (let block = 0; block < this.#segment.blockCount; block++) {
@@ -161,6 +166,13 @@ export class SegmentFilter {
           found ??= new Uint8Array(n)
           this.#eachId(text, values.ids, matches, block, n, found, rows)
         }
+      } else if (values?.templated && isForTemplates(leaf)) {
+        const answer = this.#templateAnswer(leaf, text) as TemplateAnswer
+        const hits = matchTemplated(leaf, answer, values.templated, this.#budget)
+        if (hits) {
+          found ??= new Uint8Array(n)
+          this.#eachHit(text, hits, block, n, found, rows)
+        }
       } else if (values?.plain) {
         found ??= new Uint8Array(n)
         this.#plain(leaf, text, values, block, n, found, rows)
@@ -203,6 +215,17 @@ export class SegmentFilter {
       else for (let k = 0; k < count; k++) if (matches[ids[value++] as number] === 1) found[i] = 1
     }
     for (let i = 0; i < n; i++) found[i]! &= rows[i] as number
+  }
+
+  /** As #eachId for one byte a value. */
+  #eachHit(column: ColumnRef, hits: Uint8Array, block: number, n: number, found: Uint8Array, rows: Uint8Array): void {
+    const shapeIds = this.#segment.shapeIds(block)
+    const counts = this.#segment.shapes.countsFor(column.index)
+    let value = 0
+    for (let i = 0; i < n; i++) {
+      const count = counts[shapeIds[i] as number] as number
+      for (let k = 0; k < count; k++) if (hits[value++] === 1) found[i] = rows[i] as number
+    }
   }
 
   /** Marks the wanted rows with a value that passes. */
@@ -274,6 +297,24 @@ export class SegmentFilter {
       ? this.#cache.get(`${this.#segment.key}?${key}`, make, ({ matches }) => matches.length + key.length * 2)
       : make()
     this.#answers.set(key, answer)
+    return answer
+  }
+
+  /** What the column's templates say; undefined where there are none, `any` where only the texts can say. */
+  #templateAnswer(leaf: Leaf, column: ColumnRef): TemplateAnswer | undefined {
+    const templates = this.#segment.templates(column)
+    if (!templates) return NO_TEMPLATES
+    if (!isForTemplates(leaf)) return undefined
+    const key = `${column.index} templates ${leaf.key}`
+    const known = this.#templateAnswers.get(key)
+    // What a head's variables hold changes with each block.
+    const holds = this.#sealed || !leaf.needle
+    if (known && holds && known.verdicts.length === templates.dictionary.count) return known
+    const make = () => askTemplates(leaf, templates)
+    const answer = this.#cache
+      ? this.#cache.get(`${this.#segment.key}?${key}`, make, ({ verdicts }) => verdicts.length * 2 + key.length * 2)
+      : make()
+    this.#templateAnswers.set(key, answer)
     return answer
   }
 

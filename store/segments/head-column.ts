@@ -3,12 +3,14 @@
 import { bytesOf, Encoding, encodeIds, encodeNumbers, encodePlain, pack } from './block-codec.ts'
 import { DictionaryBuilder, growUint32 } from './dictionary.ts'
 import type { MemoryEntry } from './stored-columns.ts'
+import { TemplateSplitter } from './template-split.ts'
 import type { TokenSet } from './tokens.ts'
 import { ColumnKind, type ColumnRef } from './view.ts'
 
 const DICTIONARY_VALUES = 65_536
 const DICTIONARY_BYTES = 8 * 1024 * 1024
 const LINE_FEED = 10
+const EMPTY = { packed: pack(Buffer.alloc(0)), rawBytes: 0, storedBytes: 0, crc: 0, min: 0, max: 0 }
 
 export class HeadColumn implements ColumnRef {
   readonly index: number
@@ -28,14 +30,30 @@ export class HeadColumn implements ColumnRef {
   starts: Uint32Array = new Uint32Array(1)
   numbers: Float64Array = new Float64Array(0)
   flags: Uint8Array = new Uint8Array(0)
+  /** Kept beside the blocks, once a segment: the trigrams of variables. */
+  section: Buffer | undefined
   #dictionaryValues = 0
 
-  constructor(index: number, name: string, kind: ColumnKind, isText: boolean, plain: boolean) {
+  /** Of a text column that has no dictionary: how its values are cut, and the columns that take the parts. */
+  #splitter: TemplateSplitter | undefined
+  #parts: { templates: HeadColumn; variables: HeadColumn } | undefined
+  readonly #part: ((kind: ColumnKind) => HeadColumn) | undefined
+
+  /** @param part makes another column of the same name, for text */
+  constructor(
+    index: number,
+    name: string,
+    kind: ColumnKind,
+    isText: boolean,
+    plain: boolean,
+    part?: (kind: ColumnKind) => HeadColumn,
+  ) {
     this.index = index
     this.name = name
     this.kind = kind
     this.isText = isText
     this.plain = plain
+    this.#part = isText ? part : undefined
     if (plain) this.everPlain = true
   }
 
@@ -85,8 +103,10 @@ export class HeadColumn implements ColumnRef {
   /** Packs the open block. The arrays are let go, not reused: a running query may still read them. */
   close(block: number, words: TokenSet): void {
     if (this.count === 0) return
-    if (this.isText) this.#collectWords(words)
-    this.entries[block] = this.#encode()
+    if (!this.#split(block, words)) {
+      if (this.isText) this.#collectWords(words)
+      this.entries[block] = this.#encode()
+    }
     if (this.kind === ColumnKind.string && !this.plain) this.#reconsider()
     this.count = 0
     this.ids = new Uint32Array(0)
@@ -94,6 +114,31 @@ export class HeadColumn implements ColumnRef {
     this.starts = new Uint32Array(1)
     this.numbers = new Float64Array(0)
     this.flags = new Uint8Array(0)
+  }
+
+  get splitter(): TemplateSplitter | undefined {
+    return this.#splitter
+  }
+
+  /** Gives the values to the columns of templates and variables; they are closed after this one. */
+  #split(block: number, words: TokenSet): boolean {
+    if (!this.#part || !this.plain || this.#splitter?.off) return false
+    this.#splitter ??= new TemplateSplitter()
+    const { ids, bytes, starts, count } = this.#splitter.split(this, this.count, words)
+    this.#parts ??= {
+      templates: this.#part(ColumnKind.templates),
+      variables: this.#part(ColumnKind.variables),
+    }
+    const { templates, variables } = this.#parts
+    templates.dictionary = this.#splitter.dictionary
+    templates.ids = ids
+    templates.count = this.count
+    variables.section = this.#splitter.trigrams
+    variables.bytes = bytes
+    variables.starts = starts
+    variables.count = count
+    this.entries[block] = { encoding: Encoding.templates, count: this.count, ...EMPTY }
+    return true
   }
 
   #encode(): MemoryEntry {
@@ -117,6 +162,8 @@ export class HeadColumn implements ColumnRef {
       encoded = encodeNumbers(values)
     } else if (this.kind === ColumnKind.boolean) {
       encoded = { encoding: Encoding.bytes, raw: bytesOf(this.flags.subarray(0, count)) }
+    } else if (this.kind === ColumnKind.variables) {
+      encoded = { encoding: Encoding.plain, raw: encodePlain(this, count) }
     } else encoded = encodeIds(this.ids.subarray(0, count))
     const packed = pack(encoded.raw)
     const { rawBytes, crc } = packed

@@ -3,13 +3,14 @@
 import { FieldTag, IN_ARRAY } from '../../core/event-batch.ts'
 import { fieldType } from '../../core/fields.ts'
 import type { BatchCursor } from './batch-cursor.ts'
-import { type Encoding, encodeDeltas, type Ids, pack, unpack } from './block-codec.ts'
+import { Encoding, encodeDeltas, type Ids, pack, unpack } from './block-codec.ts'
 import type { Dictionary } from './dictionary.ts'
 import { HeadColumn } from './head-column.ts'
 import { KeyTable } from './key-table.ts'
 import type { Lru } from './lru.ts'
 import { ShapeTable } from './shapes.ts'
 import { BlockReader, FieldIndex, type MemoryEntry, OFFSETS, PARTITIONS, SHAPES, TIMESTAMPS } from './stored-columns.ts'
+import { Templates } from './templated.ts'
 import { hasToken, TokenSet } from './tokens.ts'
 import {
   BLOCK_ROWS,
@@ -197,7 +198,19 @@ export class Head implements SegmentView {
         : { count: open.count, ids: open.ids }
     }
     const entry = this.#entry(column, block)
-    return entry && this.#reader.strings(column, block, entry)
+    const parts = this.#fields.split.get(column.name)
+    const ids = parts?.templates && this.#entry(parts.templates, block)
+    if (entry?.encoding !== Encoding.templates || !parts?.templates || !ids) {
+      return entry && this.#reader.strings(column, block, entry)
+    }
+    const variables = parts.variables && this.#entry(parts.variables, block)
+    return this.#reader.templated(
+      entry.count,
+      this.templates(column) as Templates,
+      [parts.templates, ids],
+      parts.variables && variables && [parts.variables, variables],
+      block,
+    )
   }
 
   numbers(column: ColumnRef, block: number): Float64Array | undefined {
@@ -223,7 +236,14 @@ export class Head implements SegmentView {
   }
 
   hasPlain(column: ColumnRef): boolean {
-    return (this.columns[column.index] as HeadColumn).everPlain
+    const { everPlain, entries, count, plain } = this.columns[column.index] as HeadColumn
+    if (!everPlain) return false
+    return (plain && count > 0) || entries.some((entry) => entry?.encoding === Encoding.plain)
+  }
+
+  templates(column: ColumnRef): Templates | undefined {
+    const splitter = (this.columns[column.index] as HeadColumn).splitter
+    return splitter && new Templates(splitter.dictionary, splitter.trigrams, splitter.slots)
   }
 
   blocksWithWords(words: readonly number[]): number {
@@ -264,8 +284,13 @@ export class Head implements SegmentView {
     if (found) return this.columns[found.index] as HeadColumn
     const isText = fieldType(name) === 'text'
     const plain = kind === ColumnKind.string && this.#options.plainFields.has(name)
-    const column = new HeadColumn(this.columns.length, name, kind, isText && kind === ColumnKind.string, plain)
     if (isText) this.hasText = true
+    return this.#addColumn(name, kind, isText && kind === ColumnKind.string, plain)
+  }
+
+  #addColumn(name: string, kind: ColumnKind, isText: boolean, plain: boolean): HeadColumn {
+    const part = (its: ColumnKind) => this.#addColumn(name, its, false, false)
+    const column = new HeadColumn(this.columns.length, name, kind, isText, plain, part)
     this.columns.push(column)
     this.#fields.add(column)
     return column

@@ -69,6 +69,8 @@ function reader(segment: SegmentView, column: ColumnRef, block: number): (value:
     return (value) => values[value] === 1
   }
   const values = segment.strings(column, block)
+  const templated = values?.templated
+  if (templated) return (value) => templated.text(value)
   if (values?.plain) {
     const { bytes, starts } = values.plain
     return (value) => bytes.toString('utf8', starts[value], (starts[value + 1] as number) - 1)

@@ -23,6 +23,14 @@ export interface Leaf {
   /** Numbers outside cannot match. */
   readonly bounds?: { readonly min: number; readonly max: number }
   readonly phrase?: Phrase
+  /** Word characters that a text which matches holds side by side, in small letters. */
+  readonly needle?: Needle
+}
+
+export interface Needle {
+  readonly word: string
+  /** Only in the text in small letters: what outside ASCII becomes an ASCII letter then has to be looked at. */
+  readonly folded: boolean
 }
 
 type FieldFilter = Extract<Filter, { field: string }>
@@ -39,7 +47,7 @@ export function compileLeaf(filter: Exclude<FieldFilter, { kind: 'exists' }>): L
       if (fieldType(field) === 'text') {
         const matches = compileGlob(filter.pattern.toLowerCase())
         const any = (text: string) => tokenize(text).some(matches)
-        return textual(field, key, 8, any)
+        return { ...textual(field, key, 8, any), needle: needleOf(globRuns(filter.pattern.toLowerCase()), true) }
       }
       return textual(field, key, 3, compileGlob(filter.pattern))
     }
@@ -56,7 +64,8 @@ export function compileLeaf(filter: Exclude<FieldFilter, { kind: 'exists' }>): L
     }
     case 'regex': {
       const expression = compileRegex(filter.source, filter.ignoreCase)
-      return textual(field, key, 9, (value) => expression.test(value))
+      const leaf = textual(field, key, 9, (value) => expression.test(value))
+      return filter.ignoreCase ? leaf : { ...leaf, needle: needleOf(regexRuns(filter.source), false) }
     }
   }
 }
@@ -175,6 +184,36 @@ function compileRegex(source: string, ignoreCase: boolean): RegExp {
       throw invalid(error instanceof Error ? error.message : String(error))
     }
   }
+}
+
+/** Runs of characters that stand for themselves. */
+function globRuns(pattern: string): string[] {
+  return pattern.includes('\\') ? [] : pattern.split(/[*?]/)
+}
+
+/** Those that every match holds; what follows a group, a class or an unusual escape is not looked into. */
+function regexRuns(source: string): string[] {
+  if (source.includes('|')) return []
+  const runs: string[] = []
+  let run = ''
+  for (let i = 0; i < source.length; i++) {
+    const char = source[i] as string
+    if (/\w/.test(char) && !/[?*{]/.test(source[i + 1] ?? '')) {
+      run += char
+      continue
+    }
+    runs.push(run)
+    run = ''
+    if (/[([{]/.test(char)) return runs
+    if (char === '\\' && !/[dDwWsSbB]|\W/.test(source[++i] ?? 'x')) return runs
+  }
+  return [...runs, run]
+}
+
+function needleOf(runs: readonly string[], folded: boolean): Needle | undefined {
+  const words = runs.flatMap((run) => run.match(/\w+/g) ?? [])
+  const word = words.reduce((longest, one) => (one.length > longest.length ? one : longest), '').toLowerCase()
+  return word.length >= 3 ? { word, folded } : undefined
 }
 
 export function invalid(problem: string, hint?: string): PipelineError {

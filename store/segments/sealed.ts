@@ -3,7 +3,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { PipelineError } from '../../core/errors.ts'
-import { asUint32, type Encoding, type Ids, unpack } from './block-codec.ts'
+import { asUint32, Encoding, type Ids, unpack } from './block-codec.ts'
 import type { Dictionary } from './dictionary.ts'
 import type { Supersede } from './hidden.ts'
 import { bloomHas, searchKeys } from './key-index.ts'
@@ -11,6 +11,8 @@ import type { Lru } from './lru.ts'
 import { decodeSummary, type SectionRef, type SegmentSummary } from './segment-format.ts'
 import { ShapeTable } from './shapes.ts'
 import { BlockReader, type Entry, FieldIndex, OFFSETS, PARTITIONS, SHAPES, TIMESTAMPS } from './stored-columns.ts'
+import { TRIGRAM_BYTES } from './template-split.ts'
+import { Templates } from './templated.ts'
 import { FILTER_PAGE, pageIsSound, probeTokenFilter } from './token-filter.ts'
 import {
   BLOCK_ROWS,
@@ -27,7 +29,6 @@ interface FileEntry extends Entry {
 }
 
 interface FileColumn extends ColumnRef {
-  readonly everPlain: boolean
   readonly dictionary: SectionRef & { readonly count: number }
   readonly entries: readonly (FileEntry | undefined)[]
 }
@@ -198,7 +199,18 @@ export class Sealed implements SegmentView {
 
   strings(column: ColumnRef, block: number): StringBlock | undefined {
     const entry = this.#entry(column, block)
-    return entry && this.#reader.strings(column, block, entry)
+    if (entry?.encoding !== Encoding.templates) return entry && this.#reader.strings(column, block, entry)
+    const { templates, variables } = this.#directory().fields.split.get(column.name) ?? {}
+    const ids = templates && this.#entry(templates, block)
+    if (!templates || !ids) throw this.#corrupt('a block has no templates')
+    const values = variables && this.#entry(variables, block)
+    return this.#reader.templated(
+      entry.count,
+      this.templates(column) as Templates,
+      [templates, ids],
+      variables && values && [variables, values],
+      block,
+    )
   }
 
   numbers(column: ColumnRef, block: number): Float64Array | undefined {
@@ -223,7 +235,21 @@ export class Sealed implements SegmentView {
   }
 
   hasPlain(column: ColumnRef): boolean {
-    return (this.#directory().columns[column.index] as FileColumn).everPlain
+    const { entries } = this.#directory().columns[column.index] as FileColumn
+    return entries.some((entry) => entry?.encoding === Encoding.plain)
+  }
+
+  templates(column: ColumnRef): Templates | undefined {
+    const { templates, variables } = this.#directory().fields.split.get(column.name) ?? {}
+    if (!templates) return undefined
+    const make = () => {
+      const trigrams = variables && (this.#directory().columns[variables.index] as FileColumn).dictionary
+      const none = Buffer.alloc(TRIGRAM_BYTES)
+      return new Templates(this.dictionary(templates), trigrams?.count ? this.#section(trigrams) : none)
+    }
+    // Four times for the words it keeps at hand.
+    const weigh = ({ dictionary }: Templates) => dictionary.bytes.length * 4 + TRIGRAM_BYTES
+    return this.#cache.get(`${this.key}/${templates.index}/templates`, make, weigh)
   }
 
   blocksWithWords(words: readonly number[]): number {
@@ -354,7 +380,6 @@ function decodeDirectory(raw: Buffer): Directory {
       count: raw.readUInt32LE(at + 26),
     }
     const kind = raw[at + 4] as ColumnKind
-    const everPlain = raw[at + 5] === 1
     const present = raw.readUInt16LE(at + 30)
     at += 32
     const name = raw.toString('utf8', at, at + nameBytes)
@@ -372,7 +397,7 @@ function decodeDirectory(raw: Buffer): Directory {
         max: raw.readDoubleLE(at + 34),
       }
     }
-    const column = { index, name, kind, everPlain, dictionary, entries }
+    const column = { index, name, kind, dictionary, entries }
     columns.push(column)
     fields.add(column)
   }

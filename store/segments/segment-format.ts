@@ -4,7 +4,8 @@ import { crc32 } from 'node:zlib'
 import { PipelineError } from '../../core/errors.ts'
 import type { FilterShape } from './token-filter.ts'
 
-export const FORMAT_VERSION = 1
+/** 2 keeps text as templates; files of version 1 are read as they are. */
+export const FORMAT_VERSION = 2
 export const HEAD_MAGIC = 'HAESEG1\n'
 export const TAIL_MAGIC = 'HAESEGE\n'
 export const HEADER_BYTES = 16
@@ -94,10 +95,10 @@ export function decodeSummary(
   const trailer = tail.subarray(tail.length - TRAILER_BYTES)
   if (trailer.toString('latin1', 24, 32) !== TAIL_MAGIC) corrupt('it does not end as a segment does')
   const version = trailer.readUInt32LE(16)
-  if (version !== FORMAT_VERSION) {
+  if (!(version >= 1 && version <= FORMAT_VERSION)) {
     throw new PipelineError('CONFIG_INVALID', {
       place: path,
-      problem: `segment format ${version}, this build reads ${FORMAT_VERSION}`,
+      problem: `segment format ${version}, this build reads 1 to ${FORMAT_VERSION}`,
       hint: 'use the build that wrote it, or move the store folder away: it is rebuilt from the ledger',
     })
   }

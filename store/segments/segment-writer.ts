@@ -149,8 +149,12 @@ async function writeBlocks(head: Head, at: () => number, write: Write): Promise<
 
 async function writeDictionaries(head: Head, section: Section): Promise<(SectionRef | undefined)[]> {
   const refs: (SectionRef | undefined)[] = []
-  for (const { kind, dictionary } of head.columns) {
-    if (kind !== ColumnKind.string || dictionary.count === 0) {
+  for (const { kind, dictionary, section: extra } of head.columns) {
+    if (extra) {
+      refs.push(await section(pack(extra)))
+      continue
+    }
+    if ((kind !== ColumnKind.string && kind !== ColumnKind.templates) || dictionary.count === 0) {
       refs.push(undefined)
       continue
     }
@@ -214,7 +218,7 @@ function encodeDirectory(head: Head, offsets: number[][], dictionaries: (Section
     fixed.writeUInt32LE(ref?.stored ?? 0, 14)
     fixed.writeUInt32LE(ref?.raw ?? 0, 18)
     fixed.writeUInt32LE(ref?.crc ?? 0, 22)
-    fixed.writeUInt32LE(ref ? column.dictionary.count : 0, 26)
+    fixed.writeUInt32LE(ref ? column.dictionary.count || 1 : 0, 26)
     fixed.writeUInt16LE(present.length, 30)
     parts.push(fixed, name)
     for (const { entry, block } of present) {

@@ -1,7 +1,17 @@
 // Reading packed blocks through the cache: common to a head (packed blocks in memory) and a sealed segment (on disk).
 
-import { decodeDeltas, decodeIds, decodeNumbers, decodePlain, Encoding, type Ids, type Packed } from './block-codec.ts'
+import {
+  decodeDeltas,
+  decodeIds,
+  decodeNumbers,
+  decodePlain,
+  Encoding,
+  type Ids,
+  type Packed,
+  type PlainValues,
+} from './block-codec.ts'
 import type { Lru } from './lru.ts'
+import { TemplatedBlock, type Templates } from './templated.ts'
 import { ColumnKind, type ColumnRef, type FieldColumns, type StringBlock } from './view.ts'
 
 /** One column's part of one block. */
@@ -32,7 +42,16 @@ export const [TIMESTAMPS, PARTITIONS, OFFSETS, SHAPES] = systemColumns as [Colum
 export class FieldIndex {
   readonly #fields = new Map<string, (ColumnRef | undefined)[]>()
 
+  /** The columns of templates and variables of a text column. */
+  readonly split = new Map<string, { templates?: ColumnRef; variables?: ColumnRef }>()
+
   add(column: ColumnRef): void {
+    if (column.kind === ColumnKind.templates || column.kind === ColumnKind.variables) {
+      const pair = this.split.get(column.name) ?? {}
+      this.split.set(column.name, pair)
+      pair[column.kind === ColumnKind.templates ? 'templates' : 'variables'] = column
+      return
+    }
     if (column.kind > ColumnKind.boolean) return
     const found = this.#fields.get(column.name)
     if (found) found[column.kind] = column
@@ -73,6 +92,29 @@ export class BlockReader {
 
   strings(column: ColumnRef, block: number, entry: Entry): StringBlock {
     return this.#get(column, block, () => decodeStrings(entry, this.#read(column, block, entry)), weighStrings)
+  }
+
+  /** The values that a text column keeps in the two columns of its templates. */
+  templated(
+    count: number,
+    templates: Templates,
+    ids: readonly [ColumnRef, Entry],
+    variables: readonly [ColumnRef, Entry] | undefined,
+    block: number,
+  ): StringBlock {
+    const none: PlainValues = { bytes: Buffer.alloc(0), starts: new Uint32Array(1) }
+    const templated = new TemplatedBlock(this.ids(ids[0], block, ids[1]), count, templates, () =>
+      variables ? (this.strings(variables[0], block, variables[1]).plain as PlainValues) : none,
+    )
+    const weigh = ({ bytes, starts }: PlainValues) => bytes.buffer.byteLength + starts.byteLength
+    const plain = () => this.#cache.get(`${this.#key}/${ids[0].index}/${block}/text`, () => templated.plain(), weigh)
+    return {
+      count,
+      templated,
+      get plain() {
+        return plain()
+      },
+    }
   }
 
   ids(column: ColumnRef, block: number, entry: Entry): Ids {

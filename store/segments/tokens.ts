@@ -2,19 +2,22 @@
 
 import { tokenize } from '../../core/query.ts'
 
-const SEPARATOR = 0
-const NOT_ASCII = 255
+export const SEPARATOR = 0
+export const NOT_ASCII = 255
 
 /** Byte -> lower-cased word byte, SEPARATOR, or NOT_ASCII: then the whole value goes through core's tokenize(). */
-const classOf = new Uint8Array(256).map((_, byte) => {
+export const classOf = new Uint8Array(256).map((_, byte) => {
   if (byte >= 0x80) return NOT_ASCII
   return /[a-z0-9_]/i.test(String.fromCharCode(byte))
     ? String.fromCharCode(byte).toLowerCase().charCodeAt(0)
     : SEPARATOR
 })
 
-const FNV_OFFSET = 0x811c9dc5
-const FNV_PRIME = 0x01000193
+/** By class: 1 for 0 to 9. */
+export const isDigit = new Uint8Array(256).map((_, c) => (c >= 48 && c <= 57 ? 1 : 0))
+
+export const FNV_OFFSET = 0x811c9dc5
+export const FNV_PRIME = 0x01000193
 
 /** FNV-1a over the UTF-8 of a word that tokenize() gave; never 0. */
 export function hashWord(word: string): number {

@@ -3,12 +3,16 @@
 import type { Ids, PlainValues } from './block-codec.ts'
 import type { Dictionary } from './dictionary.ts'
 import type { ShapeTable } from './shapes.ts'
+import type { TemplatedBlock, Templates } from './templated.ts'
 
 /** Physical columns: a field that came as text and as number has two. */
 export const ColumnKind = {
   string: 0,
   number: 1,
   boolean: 2,
+  /** Of the text column of the same name: template ids, and the variables. No row has them of itself. */
+  templates: 8,
+  variables: 9,
   timestamps: 16,
   partitions: 17,
   offsets: 18,
@@ -26,11 +30,12 @@ export interface ColumnRef {
 /** The physical columns of one field name, by FieldTag. */
 export type FieldColumns = readonly [string?: ColumnRef, number?: ColumnRef, boolean?: ColumnRef]
 
-/** Either ids into the column's dictionary, or the values themselves. */
+/** Ids into the column's dictionary, or the values themselves; where they are kept as templates, both ways to see them. */
 export interface StringBlock {
   readonly count: number
   readonly ids?: Ids
   readonly plain?: PlainValues
+  readonly templated?: TemplatedBlock
 }
 
 export interface BlockInfo {
@@ -67,8 +72,10 @@ export interface SegmentView {
   numbers(column: ColumnRef, block: number): Float64Array | undefined
   booleans(column: ColumnRef, block: number): Uint8Array | undefined
   dictionary(column: ColumnRef): Dictionary
-  /** Whether any block holds values outside the dictionary. */
+  /** Whether any block holds values outside of dictionary and templates. */
   hasPlain(column: ColumnRef): boolean
+  /** Undefined where no block of the column has templates. */
+  templates(column: ColumnRef): Templates | undefined
   /** Bit b clear: no text field of block b holds all these words. @param words hashes */
   blocksWithWords(words: readonly number[]): number
   /** The 16 bytes of the row's key; undefined for a row without. */
