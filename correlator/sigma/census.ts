@@ -62,8 +62,10 @@ export class Census {
     }
   }
 
-  gramsOf(slot: number): GramCounts | undefined {
-    return this.#grams.get(slot)
+  /** Of slots that are looked through together. */
+  gramsOf(slots: readonly number[]): GramCounts | undefined {
+    const found = slots.flatMap((slot) => this.#grams.get(slot) ?? [])
+    return found.length > 1 ? GramCounts.sum(found) : found[0]
   }
 
   /** Share of the counted events in which the atom's guard was found; the guess breaks ties between rare ones. */

@@ -60,6 +60,7 @@ class IndexedDetector implements SigmaDetector {
   /** Places of atoms of one rule's expression, for reasons. */
   readonly #slotOf: (logsource: Logsource, field: string) => number
   readonly #checks: ((facts: Facts) => boolean)[] = []
+  readonly #table: SlotTable
   readonly #view: EventView
   readonly #memo: Memo
   readonly #byFacts = new Map<string, readonly Program[]>()
@@ -74,6 +75,7 @@ class IndexedDetector implements SigmaDetector {
     this.#open = options.logsource === 'open'
     const extra = options.fieldMap ?? []
     const table = new SlotTable()
+    this.#table = table
     const slots = new Map<string, number>()
     this.#slotOf = (logsource, field) => {
       const key = `${logsourceKey(logsource)}\u0000${field}`
@@ -199,7 +201,7 @@ class IndexedDetector implements SigmaDetector {
       if (this.#combinedRules + rules.length > maxCombined * this.#planned.length) return undefined
       this.#combinedRules += rules.length
     }
-    const program = new Program(rules, this.#memo)
+    const program = new Program(rules, this.#memo, this.#table)
     this.#programs.set(key, program)
     return program
   }

@@ -37,6 +37,10 @@ export function collectValues(event: EcsEvent, sources: readonly Source[], out: 
   }
 }
 
+/** The same for one source in an event that has no keys with dots. */
+export const collectNested = (event: EcsEvent, { path, prefix }: Source, out: FieldValue[]): void =>
+  walk(event, path, 0, prefix, out)
+
 function walk(node: EcsValue, path: readonly string[], depth: number, prefix: string, out: FieldValue[]): void {
   for (; depth < path.length; depth++) {
     if (node === null || typeof node !== 'object') return
@@ -88,7 +92,7 @@ export function collectKeywordTexts(event: EcsEvent, out: FieldValue[]): void {
   const inner = event['event']
   const original =
     inner !== null && typeof inner === 'object' && !Array.isArray(inner) ? inner?.['original'] : undefined
-  for (const key of Object.keys(event)) {
+  for (const key in event) {
     if (key === '@timestamp' || key === 'id' || key === 'hash') continue
     if (key === 'message' && typeof message === 'string' && message === original) continue
     const value = event[key]
@@ -106,7 +110,7 @@ function visit(node: EcsValue, isEvent: boolean, depth: number, out: FieldValue[
     for (const one of node) visit(one, false, depth + 1, out)
     return
   }
-  for (const key of Object.keys(node)) {
+  for (const key in node) {
     if (key === 'id' || key === 'hash' || (isEvent && eventTimes.has(key))) continue
     visit((node as EcsEvent)[key], false, depth + 1, out)
   }

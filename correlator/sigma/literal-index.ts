@@ -1,82 +1,103 @@
 // Many literals looked for in one text at once: where it is, where it begins, where it ends, what it has inside.
 //
-//   equals      hash map over the whole text
-//   starts/ends a trie each, the one for ends read backwards; both stop after a few characters
+//   equals      a bitmap over length and three bytes, then a hash map over the whole text
+//   starts/ends a hash that grows byte by byte from the edge; at the depths literals have, a bitmap is asked
 //   contains    literals of 7 characters and more: every 4th position of the text is the start of one of the 4 grams of
-//               4 characters that any such literal shows to it; shorter ones: grams of 3 at every position. A bitmap
-//               answers nearly all positions, a hash table the rest, and the text itself has the last word.
+//               4 bytes that any such literal shows to it; shorter ones: grams of 3, at every position or every 2nd or 3rd,
+//               as the shortest of them allows
+//
+// Bitmaps answer nearly all positions, hash tables the rest, and the folded text itself has the last word.
 
+import { byteAt, caseBit, gram3, gram4, gramOfWord, Haystack } from './haystack.ts'
 import type { TextHow } from './types.ts'
 
-/** Told the number of a literal that the text has. Returns true to stop looking. */
+/** Told the number of a literal that the text has. Returns true to stop looking. Must not search itself. */
 export type OnLiteral = (literal: number) => boolean
 
-const longEnough = 7
-const longGram = 4
-const shortGram = 3
-
-const nonAscii = /[^\u0000-\u007f]/
-
-interface Tiny {
+interface Literal {
   readonly text: string
   readonly literal: number
 }
 
+const longEnough = 7
+const shortGram = 3
+/** One search at a time: texts are looked through here, whichever index asks. */
+const haystack = new Haystack()
+
 export class LiteralIndex {
   readonly #equals = new Map<string, number>()
-  readonly #starts = new Trie(false)
-  readonly #ends = new Trie(true)
+  readonly #equalBits = new Uint32Array(128)
+  readonly #starts: EdgeTable
+  readonly #ends: EdgeTable
   readonly #long: GramTable
   readonly #short: GramTable
-  readonly #tiny: Tiny[] = []
+  readonly #tiny: Literal[] = []
   /** Short ones beyond ASCII (emoji, look-alike letters), by first unit: asked only of texts that are not plain ASCII. */
-  readonly #exotic = new Map<number, Tiny[]>()
+  readonly #exotic = new Map<number, Literal[]>()
   readonly #empty: number[] = []
-  #hasStarts = false
-  #hasEnds = false
 
   /**
    * @param literals folded; the same text and kind may come once only
    * @param grams how often grams come in real texts: literals are found by their rarest ones
    */
   constructor(literals: readonly { readonly how: TextHow; readonly text: string }[], grams?: GramCounts) {
-    const long: { text: string; literal: number }[] = []
-    const short: { text: string; literal: number }[] = []
+    const starts: Literal[] = []
+    const ends: Literal[] = []
+    const long: Literal[] = []
+    const short: Literal[] = []
     literals.forEach(({ how, text }, literal) => {
-      if (how === 'equals') this.#equals.set(text, literal)
+      const one = { text, literal }
+      if (how === 'equals') this.#addEqual(one)
       else if (text === '') this.#empty.push(literal)
-      else if (how === 'startswith') {
-        this.#starts.add(text, literal)
-        this.#hasStarts = true
-      } else if (how === 'endswith') {
-        this.#ends.add(text, literal)
-        this.#hasEnds = true
-      } else if (text.length >= longEnough) long.push({ text, literal })
-      else if (text.length >= shortGram) short.push({ text, literal })
-      else if (text.charCodeAt(0) < 128) this.#tiny.push({ text, literal })
+      else if (how === 'startswith') starts.push(one)
+      else if (how === 'endswith') ends.push(one)
+      else if (text.length >= longEnough) long.push(one)
+      else if (text.length >= shortGram) short.push(one)
+      else if (text.charCodeAt(0) < 128) this.#tiny.push(one)
       else {
         const list = this.#exotic.get(text.charCodeAt(0))
-        if (list) list.push({ text, literal })
-        else this.#exotic.set(text.charCodeAt(0), [{ text, literal }])
+        if (list) list.push(one)
+        else this.#exotic.set(text.charCodeAt(0), [one])
       }
     })
-    this.#long = new GramTable(long, longGram, 4, grams)
-    this.#short = new GramTable(short, shortGram, 1, grams)
+    this.#starts = new EdgeTable(starts, 'start')
+    this.#ends = new EdgeTable(ends, 'end')
+    this.#long = new GramTable(long, 4, 4, grams)
+    const shortest = short.reduce((least, { text }) => Math.min(least, text.length), 5)
+    this.#short = new GramTable(short, shortGram, shortest - shortGram + 1, grams)
   }
 
-  /** @returns true when `found` stopped the search */
+  /**
+   * @param text as it is; upper and lower case are the same
+   * @returns true when `found` stopped the search
+   */
   search(text: string, found: OnLiteral): boolean {
-    if (this.#equals.size > 0) {
-      const literal = this.#equals.get(text)
-      if (literal !== undefined && found(literal)) return true
-    }
+    haystack.set(text)
+    if (this.#equals.size > 0 && this.#isOneOf(found)) return true
     for (const literal of this.#empty) if (found(literal)) return true
-    if (this.#hasStarts && this.#starts.search(text, found)) return true
-    if (this.#hasEnds && this.#ends.search(text, found)) return true
-    if (this.#long.size > 0 && this.#long.searchLong(text, found)) return true
-    if (this.#short.size > 0 && this.#short.searchShort(text, found)) return true
-    for (const { text: tiny, literal } of this.#tiny) if (text.includes(tiny) && found(literal)) return true
-    return this.#exotic.size > 0 && nonAscii.test(text) && this.#searchExotic(text, found)
+    if (this.#starts.size > 0 && this.#starts.search(found)) return true
+    if (this.#ends.size > 0 && this.#ends.search(found)) return true
+    if (this.#long.size > 0 && this.#long.searchWords(found)) return true
+    if (this.#short.size > 0 && this.#short.searchBytes(found)) return true
+    for (const { text: tiny, literal } of this.#tiny) if (haystack.folded.includes(tiny) && found(literal)) return true
+    return !haystack.ascii && this.#exotic.size > 0 && this.#searchExotic(haystack.folded, found)
+  }
+
+  #addEqual({ text, literal }: Literal): void {
+    this.#equals.set(text, literal)
+    const { length } = text
+    const bit =
+      length === 0 ? 0 : equalBit(length, byteAt(text, 0), byteAt(text, length >> 1), byteAt(text, length - 1))
+    this.#equalBits[bit >>> 5] = (this.#equalBits[bit >>> 5] as number) | (1 << (bit & 31))
+  }
+
+  #isOneOf(found: OnLiteral): boolean {
+    const { bytes, length } = haystack
+    const [first, middle, last] = [bytes[0] as number, bytes[length >> 1] as number, bytes[length - 1] as number]
+    const bit = length === 0 ? 0 : equalBit(length, first | caseBit, middle | caseBit, last | caseBit)
+    if (((this.#equalBits[bit >>> 5] as number) & (1 << (bit & 31))) === 0) return false
+    const literal = this.#equals.get(haystack.folded)
+    return literal !== undefined && found(literal)
   }
 
   #searchExotic(text: string, found: OnLiteral): boolean {
@@ -90,197 +111,191 @@ export class LiteralIndex {
   }
 }
 
-/** Children in one hash table keyed by node and character: open addressing, linear probing. */
-class Trie {
-  readonly #backwards: boolean
-  #keys = new Int32Array(64).fill(-1)
-  #chars = new Uint16Array(64)
-  #children = new Int32Array(64)
-  #count = 0
-  #nodes = 1
-  readonly #ends: number[] = [-1]
+/** One of 4,096. */
+const equalBit = (length: number, first: number, middle: number, last: number): number =>
+  Math.imul(length ^ (first << 8) ^ (middle << 16) ^ (last << 24), 0x9e3779b1) >>> 20
 
-  constructor(backwards: boolean) {
-    this.#backwards = backwards
+/** A bitmap for numbers that were hashed already to all 32 bits: 16 bits for each, one question in 16 is asked in vain. */
+class Bits {
+  readonly #words: Uint32Array
+  readonly #shift: number
+
+  constructor(count: number) {
+    const bits = Math.min(20, 32 - Math.clz32(Math.max(1024, count * 16) - 1))
+    this.#words = new Uint32Array(2 ** bits / 32)
+    this.#shift = 32 - bits
   }
 
-  add(text: string, literal: number): void {
-    let node = 0
-    for (let i = 0; i < text.length; i++) {
-      const char = text.charCodeAt(this.#backwards ? text.length - 1 - i : i)
-      const at = this.#slot(node, char)
-      if (this.#keys[at] !== -1) {
-        node = this.#children[at] as number
-        continue
-      }
-      const made = this.#nodes++
-      this.#ends.push(-1)
-      this.#put(at, node, char, made)
-      node = made
+  add(hash: number): void {
+    const bit = hash >>> this.#shift
+    this.#words[bit >>> 5] = (this.#words[bit >>> 5] as number) | (1 << (bit & 31))
+  }
+
+  has(hash: number): boolean {
+    const bit = hash >>> this.#shift
+    return ((this.#words[bit >>> 5] as number) & (1 << (bit & 31))) !== 0
+  }
+}
+
+/** How far from the edge a literal is told by its hash: the greatest of these that it has characters for. */
+const depths = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32]
+
+const mix = (hash: number, byte: number): number => Math.imul(hash ^ byte, 0x01000193)
+const spread = (hash: number): number => Math.imul(hash, 0x9e3779b1)
+
+class EdgeTable {
+  readonly size: number
+  readonly #atEnd: boolean
+  /** By depth: whether any literal is told there. */
+  readonly #asked = new Uint8Array(33)
+  #deepest = 0
+  readonly #bits: Bits
+  readonly #buckets = new Map<number, Literal[]>()
+
+  constructor(literals: readonly Literal[], edge: 'start' | 'end') {
+    this.size = literals.length
+    this.#atEnd = edge === 'end'
+    this.#bits = new Bits(literals.length)
+    for (const one of literals) {
+      const { text } = one
+      const depth = depths.findLast((each) => each <= text.length) as number
+      this.#asked[depth] = 1
+      this.#deepest = Math.max(this.#deepest, depth)
+      let hash = 0
+      for (let i = 0; i < depth; i++) hash = mix(hash, byteAt(text, this.#atEnd ? text.length - 1 - i : i))
+      this.#bits.add(spread(hash))
+      const bucket = this.#buckets.get(hash)
+      if (bucket) bucket.push(one)
+      else this.#buckets.set(hash, [one])
     }
-    this.#ends[node] = literal
   }
 
-  search(text: string, found: OnLiteral): boolean {
-    const keys = this.#keys
-    const last = text.length - 1
-    let node = 0
-    for (let i = 0; i <= last; i++) {
-      const at = this.#slot(node, text.charCodeAt(this.#backwards ? last - i : i))
-      if (keys[at] === -1) return false
-      node = this.#children[at] as number
-      const literal = this.#ends[node] as number
-      if (literal >= 0 && found(literal)) return true
+  search(found: OnLiteral): boolean {
+    const { bytes, length } = haystack
+    const asked = this.#asked
+    const step = this.#atEnd ? -1 : 1
+    const deepest = Math.min(length, this.#deepest)
+    let hash = 0
+    for (let depth = 1, at = this.#atEnd ? length - 1 : 0; depth <= deepest; depth++, at += step) {
+      hash = mix(hash, (bytes[at] as number) | caseBit)
+      if (asked[depth] === 1 && this.#bits.has(spread(hash)) && this.#verify(hash, found)) return true
     }
     return false
   }
 
-  #slot(node: number, char: number): number {
-    const mask = this.#keys.length - 1
-    let at = (Math.imul(node, 0x9e3779b1) ^ Math.imul(char, 0x85ebca6b)) >>> 7
-    for (at &= mask; this.#keys[at] !== -1; at = (at + 1) & mask)
-      if (this.#keys[at] === node && this.#chars[at] === char) return at
-    return at
-  }
-
-  #put(at: number, node: number, char: number, child: number): void {
-    this.#keys[at] = node
-    this.#chars[at] = char
-    this.#children[at] = child
-    if (++this.#count * 2 < this.#keys.length) return
-    const [keys, chars, children] = [this.#keys, this.#chars, this.#children]
-    this.#keys = new Int32Array(keys.length * 2).fill(-1)
-    this.#chars = new Uint16Array(keys.length * 2)
-    this.#children = new Int32Array(keys.length * 2)
-    for (let i = 0; i < keys.length; i++) {
-      if (keys[i] === -1) continue
-      const to = this.#slot(keys[i] as number, chars[i] as number)
-      this.#keys[to] = keys[i] as number
-      this.#chars[to] = chars[i] as number
-      this.#children[to] = children[i] as number
-    }
+  #verify(hash: number, found: OnLiteral): boolean {
+    const bucket = this.#buckets.get(hash)
+    if (bucket === undefined) return false
+    const { folded } = haystack
+    for (const { text, literal } of bucket)
+      if ((this.#atEnd ? folded.endsWith(text) : folded.startsWith(text)) && found(literal)) return true
+    return false
   }
 }
 
-interface Entry {
-  readonly text: string
-  readonly literal: number
+interface Entry extends Literal {
   /** Where in the literal the gram stands. */
   readonly offset: number
 }
-
-const hash4 = (a: number, b: number, c: number, d: number): number =>
-  Math.imul(a ^ (b << 8) ^ (c << 16) ^ (d << 24), 0x9e3779b1) >>> 0
 
 /** How often grams of both lengths come in texts; texts and grams beyond a limit are not counted. */
 export class GramCounts {
   readonly #counts = new Map<number, number>()
 
+  /** @param text folded */
   add(text: string): void {
     for (let at = 0, end = Math.min(text.length, 2000) - shortGram; at <= end; at++) {
-      const [a, b, c] = [text.charCodeAt(at), text.charCodeAt(at + 1), text.charCodeAt(at + 2)]
-      this.#count(hash4(a, b, c, 0))
-      if (at < end) this.#count(hash4(a, b, c, text.charCodeAt(at + 3)))
+      this.#count(gram3(text, at))
+      if (at < end) this.#count(gram4(text, at))
     }
   }
 
-  countOf(hash: number): number {
-    return this.#counts.get(hash) ?? 0
+  static sum(all: readonly GramCounts[]): GramCounts {
+    const sum = new GramCounts()
+    for (const one of all) for (const [gram, count] of one.#counts) sum.#counts.set(gram, sum.countOf(gram) + count)
+    return sum
   }
 
-  #count(hash: number): void {
-    const count = this.#counts.get(hash)
-    if (count !== undefined || this.#counts.size < 65_536) this.#counts.set(hash, (count ?? 0) + 1)
+  countOf(gram: number): number {
+    return this.#counts.get(gram) ?? 0
+  }
+
+  #count(gram: number): void {
+    const count = this.#counts.get(gram)
+    if (count !== undefined || this.#counts.size < 65_536) this.#counts.set(gram, (count ?? 0) + 1)
   }
 }
 
 class GramTable {
   readonly size: number
-  readonly #bits: Uint32Array
-  readonly #shift: number
+  readonly #stride: number
+  readonly #bits: Bits
   readonly #buckets = new Map<number, Entry[]>()
 
-  constructor(
-    literals: readonly { text: string; literal: number }[],
-    gram: number,
-    stride: number,
-    grams: GramCounts | undefined,
-  ) {
+  constructor(literals: readonly Literal[], length: 3 | 4, stride: number, counts: GramCounts | undefined) {
     this.size = literals.length
-    // 16 bits for each gram: one position in 16 asks the hash table in vain.
-    const wanted = Math.max(1024, literals.length * stride * 16)
-    const bits = Math.min(20, 32 - Math.clz32(wanted - 1))
-    this.#bits = new Uint32Array(2 ** bits / 32)
-    this.#shift = 32 - bits
+    this.#stride = stride
+    this.#bits = new Bits(literals.length * stride)
+    const gramAt = length === 4 ? gram4 : gram3
     const common = new Map<number, number>()
-    const gramAt = (text: string, at: number) =>
-      hash4(
-        text.charCodeAt(at),
-        text.charCodeAt(at + 1),
-        text.charCodeAt(at + 2),
-        gram === longGram ? text.charCodeAt(at + 3) : 0,
-      )
     for (const { text } of literals)
-      for (let at = 0; at + gram <= text.length; at++) {
-        const hash = gramAt(text, at)
-        common.set(hash, (common.get(hash) ?? 0) + 1)
+      for (let at = 0; at + length <= text.length; at++) {
+        const gram = gramAt(text, at)
+        common.set(gram, (common.get(gram) ?? 0) + 1)
       }
     for (const { text, literal } of literals) {
       // Of all windows that would do, the one whose grams the fewest other literals have: they are likely rare in texts.
       let best = 0
       let bestCost = Number.POSITIVE_INFINITY
-      for (let start = 0; start + stride - 1 + gram <= text.length; start++) {
+      for (let start = 0; start + stride - 1 + length <= text.length; start++) {
         let cost = 0
         for (let i = 0; i < stride; i++) {
-          const hash = gramAt(text, start + i)
-          cost += (common.get(hash) ?? 0) * (1 + 16 * (grams?.countOf(hash) ?? 0))
+          const gram = gramAt(text, start + i)
+          cost += (common.get(gram) ?? 0) * (1 + 16 * (counts?.countOf(gram) ?? 0))
         }
         if (cost < bestCost) [best, bestCost] = [start, cost]
       }
       for (let i = 0; i < stride; i++) {
-        const hash = gramAt(text, best + i)
-        const bit = hash >>> this.#shift
-        this.#bits[bit >>> 5] = (this.#bits[bit >>> 5] as number) | (1 << (bit & 31))
-        const bucket = this.#buckets.get(hash)
+        const gram = gramAt(text, best + i)
+        this.#bits.add(spread(gram))
+        const bucket = this.#buckets.get(gram)
         const entry = { text, literal, offset: best + i }
         if (bucket) bucket.push(entry)
-        else this.#buckets.set(hash, [entry])
+        else this.#buckets.set(gram, [entry])
       }
     }
   }
 
-  searchLong(text: string, found: OnLiteral): boolean {
+  /** Grams of 4 at every 4th position. */
+  searchWords(found: OnLiteral): boolean {
+    const { words, length } = haystack
     const bits = this.#bits
-    const shift = this.#shift
-    for (let at = 0, end = text.length - longGram; at <= end; at += 4) {
-      const hash = hash4(text.charCodeAt(at), text.charCodeAt(at + 1), text.charCodeAt(at + 2), text.charCodeAt(at + 3))
-      const bit = hash >>> shift
-      if (((bits[bit >>> 5] as number) & (1 << (bit & 31))) !== 0 && this.#verify(text, at, hash, found)) return true
+    for (let i = 0, end = length >> 2; i < end; i++) {
+      const gram = gramOfWord(words[i] as number)
+      if (bits.has(spread(gram)) && this.#verify(i * 4, gram, found)) return true
     }
     return false
   }
 
-  searchShort(text: string, found: OnLiteral): boolean {
+  /** Grams of 3. */
+  searchBytes(found: OnLiteral): boolean {
+    const { bytes, length } = haystack
     const bits = this.#bits
-    const shift = this.#shift
-    let a = text.charCodeAt(0)
-    let b = text.charCodeAt(1)
-    for (let at = 0, end = text.length - shortGram; at <= end; at++) {
-      const c = text.charCodeAt(at + 2)
-      const hash = hash4(a, b, c, 0)
-      const bit = hash >>> shift
-      if (((bits[bit >>> 5] as number) & (1 << (bit & 31))) !== 0 && this.#verify(text, at, hash, found)) return true
-      a = b
-      b = c
+    const stride = this.#stride
+    for (let at = 0, end = length - shortGram; at <= end; at += stride) {
+      const gram =
+        (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | 0x202020
+      if (bits.has(spread(gram)) && this.#verify(at, gram, found)) return true
     }
     return false
   }
 
-  #verify(text: string, at: number, hash: number, found: OnLiteral): boolean {
-    const bucket = this.#buckets.get(hash)
+  #verify(at: number, gram: number, found: OnLiteral): boolean {
+    const bucket = this.#buckets.get(gram)
     if (bucket === undefined) return false
-    for (const { text: literal, literal: number, offset } of bucket)
-      if (offset <= at && text.startsWith(literal, at - offset) && found(number)) return true
+    const { folded } = haystack
+    for (const { text, literal, offset } of bucket)
+      if (offset <= at && folded.startsWith(text, at - offset) && found(literal)) return true
     return false
   }
 }

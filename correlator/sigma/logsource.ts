@@ -47,19 +47,19 @@ export function factsOf(event: EcsEvent): Facts {
 type Node = { readonly [key: string]: EcsValue } | undefined
 
 function child(node: Node, key: string): Node {
-  const value = node !== undefined && Object.hasOwn(node, key) ? node[key] : undefined
+  const value = node?.[key] // none of the names asked for is one that every object knows something by
   return value !== null && typeof value === 'object' && !Array.isArray(value) ? value : undefined
 }
 
 function text(node: Node, key: string): string {
-  let value = node !== undefined && Object.hasOwn(node, key) ? node[key] : undefined
+  let value = node?.[key]
   if (Array.isArray(value)) value = value[0]
   if (typeof value === 'number') return String(value)
   return typeof value === 'string' && value.length <= 200 ? value.toLowerCase() : ''
 }
 
 function list(node: Node, key: string): string {
-  const value = node !== undefined && Object.hasOwn(node, key) ? node[key] : undefined
+  const value = node?.[key]
   if (typeof value === 'string') return ` ${value.toLowerCase()} `
   if (!Array.isArray(value) || value.length === 0) return ''
   return ` ${value
@@ -69,7 +69,7 @@ function list(node: Node, key: string): string {
     .toLowerCase()} `
 }
 
-const has = (node: Node, key: string): boolean => node !== undefined && Object.hasOwn(node, key)
+const has = (node: Node, key: string): boolean => node?.[key] !== undefined
 
 /** Vendor events that came as they are, without `event.dataset`: told by keys only that vendor writes together. */
 function shapeOf(event: EcsEvent): string {

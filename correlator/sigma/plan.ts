@@ -117,7 +117,7 @@ function checkValue(test: Test): (value: FieldValue) => boolean {
       const network = parseCidr(test.text)
       return (value) => {
         if (network === undefined || typeof value !== 'string') return false
-        const address = parseIp(value)
+        const address = addressOf(value)
         return address !== undefined && inNetwork(network, address)
       }
     }
@@ -133,6 +133,20 @@ function checkValue(test: Test): (value: FieldValue) => boolean {
     default:
       return () => false
   }
+}
+
+const addresses = new Map<string, bigint | undefined>()
+const maxAddresses = 4096
+
+/** Many rules ask for networks of the same address, and it comes again in the next event. */
+function addressOf(text: string): bigint | undefined {
+  if (text.length > 64) return undefined
+  const known = addresses.get(text)
+  if (known !== undefined || addresses.has(text)) return known
+  const address = parseIp(text)
+  if (addresses.size >= maxAddresses) addresses.clear()
+  addresses.set(text, address)
+  return address
 }
 
 const isNull = (values: readonly FieldValue[]): boolean => values.length === 0 || values.includes(null)

@@ -5,14 +5,28 @@
 //                 └─ Image
 
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
-import { collectKeywordTexts, collectValues, type FieldValue, type Source, take } from './event-access.ts'
+import {
+  collectKeywordTexts,
+  collectNested,
+  collectValues,
+  type FieldValue,
+  type Source,
+  take,
+} from './event-access.ts'
 import { fold } from './text.ts'
+
+/** A place as slots read it: most as it is, few with a text before it. */
+export interface Form {
+  readonly id: number
+  readonly node: number
+  readonly prefix: string
+}
 
 interface PathNode {
   readonly id: number
   readonly children: Map<string, PathNode>
-  /** Slots with a place here, and those with a place below: what a list here may hold. */
-  readonly slots: number[]
+  readonly forms: Form[]
+  /** Slots with a place below: what a list here may hold. */
   readonly below: number[]
   /** The chain above, the event itself first left out; for lists on the way. */
   readonly parent: PathNode | undefined
@@ -21,6 +35,7 @@ interface PathNode {
 interface Slot {
   readonly sources: readonly Source[]
   readonly leaves: readonly PathNode[]
+  readonly forms: readonly Form[]
   readonly keywords: boolean
 }
 
@@ -29,8 +44,9 @@ export class SlotTable {
   readonly slots: Slot[] = []
   readonly #byKey = new Map<string, number>()
   /** The event itself; its children are the top-level keys rules look at. */
-  readonly root: PathNode = { id: 0, children: new Map(), slots: [], below: [], parent: undefined }
+  readonly root: PathNode = { id: 0, children: new Map(), forms: [], below: [], parent: undefined }
   nodeCount = 1
+  formCount = 0
 
   /** @param sources undefined: keywords over the whole event */
   slotOf(sources: readonly Source[] | undefined): number {
@@ -40,13 +56,19 @@ export class SlotTable {
     const found = this.#byKey.get(key)
     if (found !== undefined) return found
     const leaves = (sources ?? []).map((source) => this.#node(source.path))
-    const slot = this.slots.push({ sources: sources ?? [], leaves, keywords: sources === undefined }) - 1
-    for (const leaf of leaves) {
-      leaf.slots.push(slot)
-      for (let node = leaf.parent; node !== undefined; node = node.parent) node.below.push(slot)
-    }
+    const forms = (sources ?? []).map(({ prefix }, i) => this.#form(leaves[i] as PathNode, prefix))
+    const slot = this.slots.push({ sources: sources ?? [], leaves, forms, keywords: sources === undefined }) - 1
+    for (const leaf of leaves)
+      for (let node = leaf.parent; node !== undefined; node = node.parent)
+        if (!node.below.includes(slot)) node.below.push(slot)
     this.#byKey.set(key, slot)
     return slot
+  }
+
+  #form(node: PathNode, prefix: string): Form {
+    let form = node.forms.find((one) => one.prefix === prefix)
+    if (form === undefined) node.forms.push((form = { id: this.formCount++, node: node.id, prefix }))
+    return form
   }
 
   #node(path: readonly string[]): PathNode {
@@ -54,7 +76,7 @@ export class SlotTable {
     for (const key of path) {
       let child = node.children.get(key)
       if (child === undefined) {
-        child = { id: this.nodeCount++, children: new Map(), slots: [], below: [], parent: node }
+        child = { id: this.nodeCount++, children: new Map(), forms: [], below: [], parent: node }
         node.children.set(key, child)
       }
       node = child
@@ -67,15 +89,16 @@ export class SlotTable {
 export class EventView {
   /** Grows with every event: what was computed for an older one is known by its stamp. */
   stamp = 0
+  /** The places that rules look at and this event has. */
+  readonly present: Form[] = []
+  /** Slots that need `values`: with a list of objects on their way. Undefined: all, the event has keys with dots. */
+  slow: number[] | undefined = []
   #event: EcsEvent = {}
-  #hasDottedKeys = false
   readonly #table: SlotTable
   /** Stamp of the last event that had the node; `listStamp`: that had a list there, which the slow walk goes through. */
   readonly #nodeStamp: Int32Array
   readonly #listStamp: Int32Array
   readonly #nodeValue: EcsValue[] = []
-  /** Stamp of the last event in which a place of the slot was there; most slots of most events have none. */
-  readonly #slotStamp: Int32Array
   readonly #valueStamp: Int32Array
   readonly #values: FieldValue[][] = []
   readonly #foldedStamp: Int32Array
@@ -87,7 +110,6 @@ export class EventView {
     this.#table = table
     this.#nodeStamp = new Int32Array(table.nodeCount)
     this.#listStamp = new Int32Array(table.nodeCount)
-    this.#slotStamp = new Int32Array(table.slots.length)
     this.#valueStamp = new Int32Array(table.slots.length)
     this.#foldedStamp = new Int32Array(table.slots.length)
     for (let i = 0; i < table.nodeCount; i++) this.#nodeValue.push(undefined)
@@ -100,20 +122,21 @@ export class EventView {
   /** Begins with another event: one walk over the parts of it that rules look at. */
   open(event: EcsEvent): void {
     this.#event = event
+    this.present.length = 0
+    if (this.slow === undefined) this.slow = []
+    else if (this.slow.length > 0) this.slow.length = 0
     if (++this.stamp > 0x3fffffff) {
       this.stamp = 1
       this.#nodeStamp.fill(0)
       this.#listStamp.fill(0)
-      this.#slotStamp.fill(0)
       this.#joinedStamp = 0
       this.#valueStamp.fill(0)
       this.#foldedStamp.fill(0)
     }
-    this.#hasDottedKeys = false
-    for (const key of Object.keys(event))
-      if (key.includes('.')) {
-        this.#hasDottedKeys = true
-        this.#slotStamp.fill(this.stamp)
+    const { children } = this.#table.root
+    for (const key in event)
+      if (!children.has(key) && key.includes('.')) {
+        this.slow = undefined
         return // such events are looked through place by place
       }
     this.#enter(event, this.#table.root)
@@ -122,21 +145,26 @@ export class EventView {
   /** As deep as rules' paths go, however deep the event is. */
   #enter(object: EcsEvent, node: PathNode): void {
     const { children } = node
-    for (const key of Object.keys(object)) {
+    for (const key in object) {
       const child = children.get(key)
       if (child === undefined) continue
       const value = object[key]
       if (value === undefined) continue
-      const { id } = child
+      const { id, forms } = child
       this.#nodeStamp[id] = this.stamp
       this.#nodeValue[id] = value
-      for (const slot of child.slots) this.#slotStamp[slot] = this.stamp
+      for (let i = 0; i < forms.length; i++) this.present.push(forms[i] as Form)
       if (child.children.size === 0 || value === null || typeof value !== 'object') continue
       if (Array.isArray(value)) {
         this.#listStamp[id] = this.stamp
-        for (const slot of child.below) this.#slotStamp[slot] = this.stamp
+        this.slow?.push(...child.below)
       } else this.#enter(value, child)
     }
+  }
+
+  /** What a place of `present` holds. */
+  valueAt(form: Form): EcsValue {
+    return this.#nodeValue[form.node]
   }
 
   get event(): EcsEvent {
@@ -151,13 +179,12 @@ export class EventView {
     out.length = 0
     const { sources, leaves, keywords } = this.#table.slots[slot] as Slot
     if (keywords) collectKeywordTexts(this.#event, out)
-    else if (this.#slotStamp[slot] !== this.stamp) return out
-    else if (this.#hasDottedKeys) collectValues(this.#event, sources, out)
+    else if (this.slow === undefined) collectValues(this.#event, sources, out)
     else
       for (let i = 0; i < leaves.length; i++) {
         const leaf = leaves[i] as PathNode
         if (this.#nodeStamp[leaf.id] !== this.stamp) {
-          if (this.#listAbove(leaf)) collectValues(this.#event, [sources[i] as Source], out)
+          if (this.slow.length > 0 && this.#listAbove(leaf)) collectNested(this.#event, sources[i] as Source, out)
           continue
         }
         const found = this.#nodeValue[leaf.id] as EcsValue
@@ -179,9 +206,9 @@ export class EventView {
     return out
   }
 
-  /** All texts of the keyword slot as one, folded: what has a literal in one of them has it here. May have more, across an edge. */
+  /** All texts of the keyword slot as one: what has a literal in one of them has it here. May have more, across an edge. */
   joined(slot: number): string {
-    if (this.#joinedStamp !== this.stamp) this.#joined = fold(this.values(slot).join('\n'))
+    if (this.#joinedStamp !== this.stamp) this.#joined = this.values(slot).join('\n')
     this.#joinedStamp = this.stamp
     return this.#joined
   }

@@ -54,3 +54,16 @@ test('a pattern of many runs does not explode', () => {
   const parts = Array.from({ length: 60 }, (_, i) => (i % 2 ? wild.run : 'a'))
   expect(matchParts([...parts, 'b'], 'a'.repeat(20_000))).toBe(false)
 })
+
+test('characters that folding passes over have no other case', () => {
+  for (const [from, to] of [
+    [0x1100, 0x11ff],
+    [0x3000, 0xa63f],
+    [0xac00, 0xd7ff],
+    [0xe000, 0xf8ff],
+  ] as const)
+    for (let code = from; code <= to; code++) {
+      const char = String.fromCharCode(code)
+      expect(char.toLowerCase() === char && char.toUpperCase() === char).toBe(true)
+    }
+})

@@ -3,7 +3,8 @@
 import { type Part, wild } from './types.ts'
 
 const nonAscii = /[^\u0000-\u007f]/
-const nonAsciiAll = /[^\u0000-\u007f]/gu
+/** Without the scripts that know no case: CJK, kana, Hangul, and what is for private use. */
+const foldable = /[^\u0000-\u007f\u1100-\u11ff\u3000-\ua63f\uac00-\uf8ff]/gu
 const folded = new Map<string, string>()
 
 /**
@@ -12,7 +13,7 @@ const folded = new Map<string, string>()
  */
 export function fold(text: string): string {
   const lower = text.toLowerCase()
-  return nonAscii.test(lower) ? lower.replace(nonAsciiAll, foldOne) : lower
+  return nonAscii.test(lower) ? lower.replace(foldable, foldOne) : lower
 }
 
 function foldOne(char: string): string {
