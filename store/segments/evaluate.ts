@@ -18,7 +18,7 @@ export interface Budget {
 }
 
 const ALL_BLOCKS = 0xffffffff
-const NO_TEMPLATES: TemplateAnswer = { verdicts: new Uint8Array(0), ways: new Map(), any: false }
+const NO_TEMPLATES: TemplateAnswer = { verdicts: new Uint8Array(0), ways: new Map(), any: false, settled: true }
 
 export class SegmentFilter {
   readonly #node: Node
@@ -106,14 +106,19 @@ export class SegmentFilter {
         }
         return
       case 'or': {
-        const found = new Uint8Array(n)
-        const left = new Uint8Array(n)
+        let found: Uint8Array | undefined
         for (const part of node.of) {
-          for (let i = 0; i < n; i++) left[i] = (rows[i] as number) & ~(found[i] as number)
-          this.#refine(part, block, left, n)
-          for (let i = 0; i < n; i++) found[i]! |= left[i] as number
+          let more: Uint8Array | undefined
+          if (part.kind === 'leaf') more = this.#leaf(part.leaf, block, rows, n)
+          else {
+            more = rows.slice(0, n)
+            if (found) for (let i = 0; i < n; i++) more[i]! &= ~(found[i] as number)
+            this.#refine(part, block, more, n)
+          }
+          if (found && more) orBytes(found, more, n)
+          else found ??= more
         }
-        for (let i = 0; i < n; i++) rows[i]! &= found[i] as number
+        this.#keep(rows, n, found)
         return
       }
       case 'not': {
@@ -137,7 +142,7 @@ export class SegmentFilter {
 
   #keep(rows: Uint8Array, n: number, found: Uint8Array | undefined): void {
     if (!found) rows.fill(0, 0, n)
-    else for (let i = 0; i < n; i++) rows[i]! &= found[i] as number
+    else andBytes(rows, found, n)
   }
 
   #present(field: string, block: number, n: number): Uint8Array | undefined {
@@ -164,14 +169,16 @@ export class SegmentFilter {
         const { matches, any } = this.#answer(leaf, text)
         if (any) {
           found ??= new Uint8Array(n)
-          this.#eachId(text, values.ids, matches, block, n, found, rows)
+          this.#eachId(text, values.ids, matches, block, n, found)
         }
       } else if (values?.templated && isForTemplates(leaf)) {
         const answer = this.#templateAnswer(leaf, text) as TemplateAnswer
-        const hits = matchTemplated(leaf, answer, values.templated, this.#budget)
-        if (hits) {
-          found ??= new Uint8Array(n)
-          this.#eachHit(text, hits, block, n, found, rows)
+        const { templated } = values
+        if (answer.settled) {
+          if (answer.any) this.#eachId(text, templated.ids, answer.verdicts, block, n, (found ??= new Uint8Array(n)))
+        } else {
+          const hits = matchTemplated(leaf, answer, templated, this.#budget)
+          if (hits) this.#eachHit(text, hits, block, n, (found ??= new Uint8Array(n)))
         }
       } else if (values?.plain) {
         found ??= new Uint8Array(n)
@@ -197,34 +204,30 @@ export class SegmentFilter {
   }
 
   /** As #eachValue for ids, the loop most queries spend their time in. */
-  #eachId(
-    column: ColumnRef,
-    ids: Ids,
-    matches: Uint8Array,
-    block: number,
-    n: number,
-    found: Uint8Array,
-    rows: Uint8Array,
-  ): void {
+  #eachId(column: ColumnRef, ids: Ids, matches: Uint8Array, block: number, n: number, found: Uint8Array): void {
     const shapeIds = this.#segment.shapeIds(block)
     const counts = this.#segment.shapes.countsFor(column.index)
+    if (this.#segment.shapes.isOnceInAll(column.index)) {
+      for (let i = 0; i < n; i++) found[i] = (found[i] as number) | (matches[ids[i] as number] as number)
+      return
+    }
     let value = 0
     for (let i = 0; i < n; i++) {
       const count = counts[shapeIds[i] as number] as number
       if (count === 1) found[i] = (found[i] as number) | (matches[ids[value++] as number] as number)
       else for (let k = 0; k < count; k++) if (matches[ids[value++] as number] === 1) found[i] = 1
     }
-    for (let i = 0; i < n; i++) found[i]! &= rows[i] as number
   }
 
   /** As #eachId for one byte a value. */
-  #eachHit(column: ColumnRef, hits: Uint8Array, block: number, n: number, found: Uint8Array, rows: Uint8Array): void {
+  #eachHit(column: ColumnRef, hits: Uint8Array, block: number, n: number, found: Uint8Array): void {
     const shapeIds = this.#segment.shapeIds(block)
     const counts = this.#segment.shapes.countsFor(column.index)
     let value = 0
     for (let i = 0; i < n; i++) {
       const count = counts[shapeIds[i] as number] as number
-      for (let k = 0; k < count; k++) if (hits[value++] === 1) found[i] = rows[i] as number
+      if (count === 1) found[i] = (found[i] as number) | (hits[value++] as number)
+      else for (let k = 0; k < count; k++) if (hits[value++] === 1) found[i] = 1
     }
   }
 
@@ -340,6 +343,31 @@ export class SegmentFilter {
     }
     return { upTo: count, matches, any }
   }
+}
+
+/** Bytes 0 and 1, four at a time. */
+function andBytes(into: Uint8Array, from: Uint8Array, n: number): void {
+  let i = 0
+  if (into.byteOffset % 4 === 0 && from.byteOffset % 4 === 0) {
+    const words = n >>> 2
+    const a = new Uint32Array(into.buffer, into.byteOffset, words)
+    const b = new Uint32Array(from.buffer, from.byteOffset, words)
+    for (; i < words; i++) a[i]! &= b[i] as number
+    i *= 4
+  }
+  for (; i < n; i++) into[i]! &= from[i] as number
+}
+
+function orBytes(into: Uint8Array, from: Uint8Array, n: number): void {
+  let i = 0
+  if (into.byteOffset % 4 === 0 && from.byteOffset % 4 === 0) {
+    const words = n >>> 2
+    const a = new Uint32Array(into.buffer, into.byteOffset, words)
+    const b = new Uint32Array(from.buffer, from.byteOffset, words)
+    for (; i < words; i++) a[i]! |= b[i] as number
+    i *= 4
+  }
+  for (; i < n; i++) into[i]! |= from[i] as number
 }
 
 /** Throws the signal's reason, or QUERY_INVALID once the time is used up. */

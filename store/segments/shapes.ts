@@ -14,6 +14,7 @@ export class ShapeTable {
   count: number
   #table = new Int32Array(64).fill(-1)
   #hashes = new Int32Array(32)
+  readonly #once = new Map<number, { upTo: number; once: boolean }>()
   readonly #counts = new Map<number, { upTo: number; counts: Uint32Array }>()
 
   constructor(entries: Uint32Array = new Uint32Array(256), starts: Uint32Array = new Uint32Array(16), count = 0) {
@@ -79,6 +80,18 @@ export class ShapeTable {
     }
     known.upTo = this.count
     return known.counts
+  }
+
+  /** Every row has one value of the column: value i is row i's. */
+  isOnceInAll(column: number): boolean {
+    const counts = this.countsFor(column)
+    const known = this.#once.get(column)
+    if (known && known.upTo === this.count) return known.once
+    let once = this.count > 0
+    for (let shape = 0; shape < this.count && once; shape++) once = counts[shape] === 1
+    if (this.#once.size > 1000) this.#once.clear()
+    this.#once.set(column, { upTo: this.count, once })
+    return once
   }
 
   #equals(id: number, sequence: Uint32Array, length: number): boolean {

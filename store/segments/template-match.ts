@@ -18,6 +18,8 @@ export interface TemplateAnswer {
   /** Of those that depend on variables, the ways to match; absent for raw text. */
   readonly ways: ReadonlyMap<number, readonly Constraints[]>
   readonly any: boolean
+  /** The verdicts say it all: no variable, and no text, has to be read. */
+  readonly settled: boolean
 }
 
 /** Whether askTemplates and matchTemplated can tell more than the texts themselves. */
@@ -30,6 +32,7 @@ export function askTemplates(leaf: Leaf, templates: Templates): TemplateAnswer {
   const { needle } = leaf
   const needleInVariables = needle !== undefined && trigramsMayHold(templates.trigrams, needle.word)
   let any = false
+  let settled = leaf.phrase !== undefined
   for (let id = 0; id < count; id++) {
     const isRaw = templates.isRaw(id)
     if (leaf.phrase) {
@@ -50,8 +53,9 @@ export function askTemplates(leaf: Leaf, templates: Templates): TemplateAnswer {
       else if (needleInVariables && (templates.slots[id] as number) > 0) verdicts[id] = Verdict.byVariables
     }
     if (verdicts[id] !== Verdict.no) any = true
+    if (verdicts[id] === Verdict.byVariables) settled = false
   }
-  return { verdicts, ways, any }
+  return { verdicts, ways, any, settled }
 }
 
 /** True: every text of the template holds the phrase. Otherwise each way that variables can complete it. */
