@@ -4,10 +4,8 @@ import { parseArgs } from 'node:util'
 import type { AlertChange } from '../core/detect.ts'
 import { PipelineError } from '../core/errors.ts'
 import type { EcsEvent } from '../core/event.ts'
-import { createCorrelator } from '../correlator/correlator.ts'
-import { compileDetector } from '../correlator/sigma/engine.ts'
+import { loadRuleSet, openCorrelator, openDetector } from '../correlator/rule-set.ts'
 import { evtxToEvent } from '../correlator/sigma/evtx.ts'
-import { loadRules } from '../correlator/sigma/load.ts'
 import type { Command } from './command.ts'
 import { NdjsonWriter, readLines } from './lines.ts'
 import { ownRules } from './own-files.ts'
@@ -21,6 +19,8 @@ export const command: Command = {
   usage: `haetae detect [--rules PATH]... [--input ecs|evtx-json|jsonl|lines] [--stats] [FILE|-]
 
   --rules PATH         Sigma rules: a file, a folder or a .tar.gz; may be repeated (default: our own rules)
+  --lists DIR          lists for placeholders; may be repeated
+  --exceptions DIR     exceptions; what they hold for is answered with "excepted" and no part of an alert
   --input ecs          (default) every line is an event in nested ECS
   --input evtx-json    every line is a Windows event record ({"Event": {"System", "EventData"}}, or flat with Channel and
                        EventID); a rule's logsource decides by channel, event id and provider, as everywhere
@@ -37,6 +37,8 @@ and {"alert": {...}} per correlation. Exit code 1 when something matched.`,
       allowPositionals: true,
       options: {
         rules: { type: 'string', multiple: true },
+        lists: { type: 'string', multiple: true, default: [] },
+        exceptions: { type: 'string' },
         input: { type: 'string', default: 'ecs' },
         dataset: { type: 'string' },
         zone: { type: 'string', default: 'UTC' },
@@ -51,8 +53,14 @@ and {"alert": {...}} per correlation. Exit code 1 when something matched.`,
         command: 'detect',
       })
     }
-    const loaded = loadRules(values.rules ?? [ownRules])
-    for (const { file, line, reason } of loaded.refused)
+    const { lists, exceptions } = values
+    const set = loadRuleSet({
+      rules: values.rules ?? [ownRules],
+      lists,
+      ...(exceptions !== undefined && { exceptions }),
+    })
+    const { loaded, rulesById } = set
+    for (const { file, line, reason } of [...loaded.refused, ...set.refusedExceptions])
       console.error(`refused ${file}${line ? `:${line}` : ''}: ${reason}`)
     if (loaded.rules.length + loaded.correlations.length === 0) {
       throw new PipelineError('RULE_INVALID', {
@@ -60,10 +68,9 @@ and {"alert": {...}} per correlation. Exit code 1 when something matched.`,
         problem: 'no rule could be loaded',
       })
     }
-    const rulesById = new Map([...loaded.rules, ...loaded.correlations].map((rule) => [rule.id, rule]))
     const input = values.input as Input
-    const detector = compileDetector(loaded)
-    const correlator = createCorrelator(loaded.correlations, { rulesById })
+    const detector = openDetector(set)
+    const correlator = openCorrelator(set)
     const now = parseNow(values.now)
     const read = eventReader(input, { packs: values.packs, zone: values.zone, now, dataset: values.dataset })
 
@@ -85,9 +92,9 @@ and {"alert": {...}} per correlation. Exit code 1 when something matched.`,
       const event = read(line, number)
       const timestamp = timeOf(event, now)
       const matches = detector.detect(event, `0-${index}`, timestamp, 0, index)
-      for (const { ruleId, why } of matches) {
+      for (const { ruleId, why, excepted } of matches) {
         const { title, level } = rulesById.get(ruleId) ?? {}
-        await out.write({ event: index, rule: ruleId, title, level, matched: why })
+        await out.write({ event: index, rule: ruleId, title, level, matched: why, ...(excepted && { excepted }) })
         matched++
       }
       note(correlator.push(matches, timestamp))

@@ -22,6 +22,11 @@ export interface RuleSetPaths {
   readonly exceptions?: string
 }
 
+export interface RuleSetOptions {
+  /** Lists that win over those of the folders. */
+  readonly placeholders?: ReadonlyMap<string, readonly string[]>
+}
+
 export interface RuleSet {
   readonly loaded: LoadedRules
   readonly exceptions: readonly RuleException[]
@@ -31,8 +36,11 @@ export interface RuleSet {
 }
 
 /** @throws CONFIG_INVALID for a folder of lists that cannot be read. Rules and exceptions that cannot be used are in `refused`. */
-export function loadRuleSet({ rules, lists = [], exceptions }: RuleSetPaths): RuleSet {
-  const loaded = loadRules(rules, { placeholders: readLists(lists) })
+export function loadRuleSet(
+  { rules, lists = [], exceptions }: RuleSetPaths,
+  { placeholders = new Map() }: RuleSetOptions = {},
+): RuleSet {
+  const loaded = loadRules(rules, { placeholders: new Map([...readLists(lists), ...placeholders]) })
   const read = exceptions === undefined ? noExceptions : readExceptionFolder(exceptions)
   return ruleSetOf(loaded, read.exceptions, read.refused)
 }

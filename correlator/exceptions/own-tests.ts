@@ -75,7 +75,7 @@ function testsOf(rule: SigmaRule | SigmaCorrelation): readonly RuleTest[] {
 }
 
 /** The rule and what it builds on, alone; it alerts, whatever uses it elsewhere. */
-function partOf(loaded: LoadedRules, rule: SigmaRule | SigmaCorrelation): LoadedRules {
+export function partOf(loaded: LoadedRules, rule: SigmaRule | SigmaCorrelation): LoadedRules {
   const wanted = new Set<string>()
   const byId = new Map(loaded.correlations.map((one) => [one.id, one]))
   const add = (id: string): void => {

@@ -26,11 +26,16 @@ export function alertsOfTest({ detector, openCorrelator, parse }: TestRun, test:
       if (state === 'withdrawn') standing.delete(alert.id)
       else standing.set(alert.id, alert)
   }
+  // Lines that all come at once say themselves when they were written.
+  const spread = test.events.some(({ atMs }) => atMs > 0)
+  let watermark = Number.NEGATIVE_INFINITY
   test.events.forEach(({ event, raw, atMs }, i) => {
     const at = testStart + atMs
-    const one = event ?? parse?.(Buffer.from(raw ?? ''), at).event
-    if (!one) throw new TypeError('a test with raw lines needs the parser')
-    note(correlator.push(detector.detect(one, `0-${i}`, at, 0, i), at))
+    const parsed = event ? { event, timestamp: at } : parse?.(Buffer.from(raw ?? ''), at)
+    if (!parsed) throw new TypeError('a test with raw lines needs the parser')
+    const timestamp = spread ? at : parsed.timestamp
+    watermark = Math.max(watermark, timestamp)
+    note(correlator.push(detector.detect(parsed.event, `0-${i}`, timestamp, 0, i), watermark))
   })
   note(correlator.finish())
   return [...standing.values()]
