@@ -100,3 +100,25 @@ test('events with their fields in other orders keep their names, however many na
     expect(decoded.map(({ fields }) => nest(fields))).toEqual(events)
   }
 })
+
+test('texts of all lengths that come again, in this batch and the next, are each written as they are', () => {
+  const writer = new EventBatchWriter()
+  for (let batch = 0; batch < 3; batch++) {
+    const events = Array.from({ length: 200 }, (_, i): EcsEvent => {
+      const long = 'abcdefghijklmnopqrstuvwxyz'.slice(0, 10 + (i % 16))
+      return { a: long, b: [long, `${long.slice(0, -1)}é`], c: { d: `${i % 7}${long.slice(1)}`, e: long } }
+    })
+    events.forEach((event, i) => {
+      writer.write(event, 0, 0, i)
+    })
+    expect([...decodeEvents(writer.finish())].map(({ fields }) => nest(fields))).toEqual(events)
+  }
+})
+
+test('an event with too many values is refused, and the ones beside it are whole', () => {
+  const writer = new EventBatchWriter()
+  writer.write({ a: 1 }, 0, 0, 0)
+  expect(() => writer.write({ list: new Array(65_536).fill(1) }, 0, 0, 1)).toThrow(RangeError)
+  writer.write({ a: 2 }, 0, 0, 2)
+  expect([...decodeEvents(writer.finish())].map(({ fields }) => fields)).toEqual([{ a: 1 }, { a: 2 }])
+})

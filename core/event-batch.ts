@@ -52,9 +52,13 @@ const MAX_KEPT_NAMES = 20_000
 
 /** Up to this length a loop beats the call into native code. */
 const SHORT_CHARS = 12
+/** An address stands in an event four times. Texts up to this length are copied from where they were written last. */
+const RECENT_CHARS = 23
 
 export class EventBatchWriter {
   #buf = Buffer.allocUnsafeSlow(256 * 1024)
+  /** The same bytes: the engine turns its calls into single stores. */
+  #view = viewOf(this.#buf)
   #at = HEADER
   #count = 0
   #eventStart = 0
@@ -63,6 +67,9 @@ export class EventBatchWriter {
   #root: PathNode = newNode('', '')
   #kept = 0
   #names: PathNode[] = []
+  /** By length: the ASCII text of this batch that was last written in native code, and where it is. */
+  readonly #recent: string[] = new Array<string>(RECENT_CHARS + 1).fill('')
+  readonly #recentAt = new Float64Array(RECENT_CHARS + 1)
 
   get count(): number {
     return this.#count
@@ -96,6 +103,7 @@ export class EventBatchWriter {
     }
     for (const node of this.#names) node.index = -1
     this.#names = []
+    this.#recent.fill('')
     if (this.#kept > MAX_KEPT_NAMES) {
       this.#root = newNode('', '')
       this.#kept = 0
@@ -107,25 +115,26 @@ export class EventBatchWriter {
 
   #begin(timestampMs: number, partition: number, offset: number, hash: Buffer | undefined): void {
     this.#reserve(EVENT_HEAD + 32)
-    const buf = this.#buf
-    this.#eventStart = this.#at
-    let at = this.#at + 4
-    at = buf.writeUInt32LE(partition, at)
-    at = buf.writeDoubleLE(offset, at)
-    at = buf.writeDoubleLE(timestampMs, at)
-    buf[at++] = hash ? 1 : 0
-    if (hash) {
-      buf.set(hash, at)
-      at += 16
-    }
-    this.#fieldCountAt = at
+    const view = this.#view
+    const at = this.#at
+    this.#eventStart = at
+    view.setUint32(at + 4, partition, true)
+    view.setFloat64(at + 8, offset, true)
+    view.setFloat64(at + 16, timestampMs, true)
+    this.#buf[at + 24] = hash ? 1 : 0
+    if (hash) this.#buf.set(hash, at + EVENT_HEAD)
+    this.#fieldCountAt = at + EVENT_HEAD + (hash ? 16 : 0)
     this.#fieldCount = 0
-    this.#at = at + 2
+    this.#at = this.#fieldCountAt + 2
   }
 
   #end(): void {
-    this.#buf.writeUInt16LE(this.#fieldCount, this.#fieldCountAt)
-    this.#buf.writeUInt32LE(this.#at - this.#eventStart - 4, this.#eventStart)
+    if (this.#fieldCount > MAX_FIELDS) {
+      this.#at = this.#eventStart
+      throw new RangeError(`more than ${MAX_FIELDS} values in one event`)
+    }
+    this.#view.setUint16(this.#fieldCountAt, this.#fieldCount, true)
+    this.#view.setUint32(this.#eventStart, this.#at - this.#eventStart - 4, true)
     this.#count++
   }
 
@@ -162,11 +171,11 @@ export class EventBatchWriter {
     if (typeof value === 'string') this.#string(node, value, inArray)
     else if (typeof value === 'number') {
       if (!Number.isFinite(value)) return
-      const at = this.#field(node, FieldTag.number, inArray, 8)
-      this.#buf.writeDoubleLE(value, at)
+      const at = this.#field(node, inArray ? FieldTag.number | IN_ARRAY : FieldTag.number, 8)
+      this.#view.setFloat64(at, value, true)
       this.#at = at + 8
     } else if (typeof value === 'boolean') {
-      const at = this.#field(node, FieldTag.boolean, inArray, 1)
+      const at = this.#field(node, inArray ? FieldTag.boolean | IN_ARRAY : FieldTag.boolean, 1)
       this.#buf[at] = value ? 1 : 0
       this.#at = at + 1
     } else if (Array.isArray(value)) for (const element of value) this.#value(element, node, true, depth + 1)
@@ -175,46 +184,56 @@ export class EventBatchWriter {
 
   #string(node: PathNode, value: string, inArray: boolean): void {
     const { length } = value
-    const at = this.#field(node, FieldTag.string, inArray, 4 + length * 3)
+    const at = this.#field(node, inArray ? FieldTag.string | IN_ARRAY : FieldTag.string, 4 + length * 3)
+    const start = at + 4
     const buf = this.#buf
     let bytes = 0
     if (length <= SHORT_CHARS)
       for (; bytes < length; bytes++) {
         const unit = value.charCodeAt(bytes)
         if (unit > 127) break
-        buf[at + 4 + bytes] = unit
+        buf[start + bytes] = unit
       }
-    if (bytes < length) bytes = buf.write(value, at + 4, length * 3)
-    buf[at] = bytes
-    buf[at + 1] = bytes >>> 8
-    buf[at + 2] = bytes >>> 16
-    buf[at + 3] = bytes >>> 24
-    this.#at = at + 4 + bytes
+    if (bytes < length) {
+      if (length <= RECENT_CHARS && this.#recent[length] === value) {
+        const from = this.#recentAt[length] as number
+        for (; bytes < length; bytes++) buf[start + bytes] = buf[from + bytes] as number
+      } else {
+        bytes = buf.write(value, start, length * 3)
+        if (bytes === length && length <= RECENT_CHARS) {
+          this.#recent[length] = value
+          this.#recentAt[length] = start
+        }
+      }
+    }
+    this.#view.setUint32(at, bytes, true)
+    this.#at = start + bytes
   }
 
-  #field(node: PathNode, tag: number, inArray: boolean, valueBytes: number): number {
-    if (this.#fieldCount >= MAX_FIELDS) throw new RangeError(`more than ${MAX_FIELDS} values in one event`)
+  /** Begins a field: makes room, names it. Answers where its value goes. */
+  #field(node: PathNode, tag: number, valueBytes: number): number {
     this.#fieldCount++
     this.#reserve(3 + valueBytes)
-    if (node.index < 0) {
-      node.index = this.#names.length
-      this.#names.push(node)
-    }
+    if (node.index < 0) node.index = this.#names.push(node) - 1
     const at = this.#at
-    const buf = this.#buf
-    buf[at] = node.index
-    buf[at + 1] = node.index >>> 8
-    buf[at + 2] = inArray ? tag | IN_ARRAY : tag
+    this.#view.setUint16(at, node.index, true)
+    this.#buf[at + 2] = tag
     return at + 3
   }
 
   #reserve(more: number): void {
-    if (this.#at + more <= this.#buf.length) return
+    if (this.#at + more > this.#buf.length) this.#grow(more)
+  }
+
+  #grow(more: number): void {
     const grown = Buffer.allocUnsafeSlow(Math.max(this.#at + more, this.#buf.length * 2))
     this.#buf.copy(grown, 0, 0, this.#at)
     this.#buf = grown
+    this.#view = viewOf(grown)
   }
 }
+
+const viewOf = (buffer: Buffer) => new DataView(buffer.buffer, buffer.byteOffset, buffer.length)
 
 /** The header and names of a batch, checked once; events are then walked by offset by whoever indexes them. */
 export interface EventBatchView {
