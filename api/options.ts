@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import type { ReparseState, RulesOutput, UnparsedOutput, WireAlert, WireSource } from '../core/api.ts'
 import type { Counters } from '../core/counters.ts'
 import type { Documents } from '../core/documents.ts'
+import type { Filter } from '../core/query.ts'
 import type { EventStore } from '../core/store.ts'
 import type { Audit } from './audit.ts'
 
@@ -59,6 +60,8 @@ export interface ServerOptions {
   readonly routes?: (app: FastifyInstance) => void | Promise<void>
   /** Where who-searched-what goes, before the answer does; default: the `audit` collection of `documents`. */
   readonly audit?: Audit
+  /** What a user may see at all: ANDed into every question last. Undefined: everything. */
+  readonly restrict?: (user: string) => Filter | undefined
   /** Our own log: one line a call, for people. Default stderr. */
   readonly log?: (message: string) => void
   readonly limits?: Partial<ServerLimits>

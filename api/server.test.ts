@@ -11,6 +11,7 @@ const guarded = [
   ['GET', '/v1/session'],
   ['DELETE', '/v1/session'],
   ['POST', '/v1/search'],
+  ['POST', '/v1/explain'],
   ['POST', '/v1/histogram'],
   ['POST', '/v1/values'],
   ['POST', '/v1/fields'],

@@ -21,7 +21,7 @@ import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { ruleRoutes, sourceRoutes } from './routes/overview.ts'
 import { reparseRoutes } from './routes/reparse.ts'
-import { searchRoutes } from './routes/search.ts'
+import { explainRoutes, searchRoutes } from './routes/search.ts'
 import { sessionRoutes, signInRoutes } from './routes/session.ts'
 import { tailRoutes } from './routes/tail.ts'
 import { unparsedRoutes } from './routes/unparsed.ts'
@@ -49,7 +49,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const sessions = openSessions({ documents, now, idleMs: limits.sessionIdleMs, maxMs: limits.sessionMaxMs })
   const links = openSignInLinks({ now, lifeMs: limits.signInLinkMs })
   const guard = openGuard({ sessions, cookieName, cliToken: options.cliToken })
-  const lines = openSearchLines(options.store, now)
+  const lines = openSearchLines(options.store, now, options.restrict)
 
   const app = openFastify(limits.bodyBytes, tls, log)
   app.setErrorHandler(problemHandler(log))
@@ -93,11 +93,12 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     onlyJson(scope)
     sessionRoutes(api, context, { sessions, links, cookieName })
     searchRoutes(api, context, lines)
+    explainRoutes(api, context, lines)
     histogramRoutes(api, context, lines)
     valuesRoutes(api, context, lines)
     fieldsRoutes(api, context, lines)
     eventRoutes(api, context)
-    tailRoutes(api, context, async (request) => {
+    tailRoutes(api, context, lines, async (request) => {
       const token = request.cookies[cookieName]
       return request.actor?.session === undefined || (token !== undefined && (await sessions.isOpen(token)))
     })

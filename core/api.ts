@@ -29,11 +29,44 @@ export interface WireHit {
   event: EcsEvent
 }
 export interface SearchOutput {
+  /** Empty when stages made a table. */
   hits: WireHit[]
+  /** Absent on the last page, and after stages: there is one page then. */
   cursor?: string
+  table?: WireTable
+  /** Stages made more than `limit` events, or more rows than a table shows: those were left out. */
+  more?: boolean
   since: number
   until: number
   stats: { segments: number; pruned: number; rows: number; tookMs: number }
+}
+
+/** What stages make of events. Cells are as in an event: times ISO 8601, null for no value. */
+export interface WireTable {
+  columns: string[]
+  rows: WireCell[][]
+}
+export type WireCell = Scalar | null | readonly Scalar[]
+
+/** POST /v1/explain {query, since, until}: runs it and tells how. */
+export interface ExplainOutput {
+  /** The query in its one way of writing, without and with what the role adds. */
+  query: string
+  filter: string
+  since: number
+  until: number
+  steps: {
+    /** The stages of this step; the first is the filter alone or with what the store gathers. */
+    text: string
+    where: 'store' | 'api'
+    /** Rows it gave. */
+    rows: number
+  }[]
+  /** Looked at, and of them never read because they cannot match; rows the filter saw. */
+  segments: number
+  pruned: number
+  rows: number
+  tookMs: number
 }
 
 /** POST /v1/histogram: about `bars` (default 60) bars of a round interval. */

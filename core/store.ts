@@ -1,7 +1,7 @@
 // The seam to where events are kept and searched: store/segments on one machine, store/elasticsearch at scale.
 
 import type { EcsEvent, Scalar } from './event.ts'
-import type { Filter, TimeRange } from './query.ts'
+import type { Filter, GroupKey, Measure, TimeRange } from './query.ts'
 
 export interface Hit {
   readonly id: string
@@ -40,13 +40,39 @@ export type Aggregation =
   | { readonly kind: 'histogram'; readonly intervalMs: number; readonly by?: string }
   /** The `size` most frequent values, ties by value ascending. */
   | { readonly kind: 'terms'; readonly field: string; readonly size: number }
-  /** Names, share of events that have them, distinct values (capped), per field. */
-  | { readonly kind: 'fields' }
+  /**
+   * Names and how many events have them, per field. With `values`, more about the newest events that match, that many at
+   * most: the most frequent values (ties by value ascending), smallest and largest.
+   */
+  | { readonly kind: 'fields'; readonly values?: { readonly top: number; readonly events: number } }
+  /** Figures a group: the `stats` of core/query.ts. */
+  | {
+      readonly kind: 'stats'
+      readonly of: readonly Measure[]
+      readonly by: readonly GroupKey[]
+      /** First by these (key or figure by its place, null last), then by the keys ascending. */
+      readonly sort?: readonly { readonly column: number; readonly descending: boolean }[]
+      /** Groups in the answer. */
+      readonly limit: number
+      /** Leaves out the groups that lack a key. */
+      readonly whole?: boolean
+    }
 
 export interface AggregateRequest {
   readonly filter: Filter
   readonly range: TimeRange
   readonly aggregation: Aggregation
+}
+
+export interface FieldCount {
+  readonly name: string
+  readonly type: string
+  readonly count: number
+  /** Of the events looked at, absent where the field's values are too many or too long to count. */
+  readonly values?: readonly { readonly value: Scalar; readonly count: number }[]
+  readonly distinct?: number
+  readonly min?: Scalar
+  readonly max?: Scalar
 }
 
 export interface AggregateResult {
@@ -56,8 +82,16 @@ export interface AggregateResult {
   readonly values?: readonly { readonly value: Scalar; readonly count: number }[]
   /** terms: events that matched and lack the field. */
   readonly missing?: number
-  readonly fields?: readonly { readonly name: string; readonly type: string; readonly count: number }[]
+  readonly fields?: readonly FieldCount[]
+  /** fields with values: how many events the values are of. */
+  readonly looked?: number
+  /** stats: keys, then figures. Without keys one row, whatever matched. */
+  readonly rows?: readonly (readonly (Scalar | null)[])[]
+  /** stats: groups there are. */
+  readonly groups?: number
   readonly tookMs: number
+  /** Work done, where the store tells. */
+  readonly stats?: { readonly segments: number; readonly pruned: number; readonly rows: number }
 }
 
 export interface AppendResult {

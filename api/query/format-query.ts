@@ -2,11 +2,12 @@
 // (build.ts) with the value types of values.ts.
 
 import type { Scalar } from '../../core/event.ts'
-import type { Filter } from '../../core/query.ts'
+import type { Filter, Pipe } from '../../core/query.ts'
+import { formatPipes } from './format-pipes.ts'
 import { isSpace, isSpecial } from './scan.ts'
 
-export function formatQuery(filter: Filter): string {
-  return filter.kind === 'all' ? '' : formatFilter(filter)
+export function formatQuery(filter: Filter, pipes: readonly Pipe[] = []): string {
+  return (filter.kind === 'all' ? '' : formatFilter(filter)) + formatPipes(pipes)
 }
 
 function formatFilter(filter: Filter): string {

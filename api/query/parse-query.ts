@@ -10,18 +10,19 @@
 // mean two things is refused with the way to say either.
 
 import { PipelineError } from '../../core/errors.ts'
-import { type Filter, matchAll, tokenize } from '../../core/query.ts'
-import { allOf, anyOf, not } from './build.ts'
+import { type Filter, matchAll, type Pipe, tokenize } from '../../core/query.ts'
+import { allOf, anyOf, fieldsOf, not } from './build.ts'
 import { looksLikeKnown, nearestField } from './fields.ts'
+import { parsePipes } from './parse-pipes.ts'
 import { isSpace, scanQuoted, scanRegex, scanWord, type Word } from './scan.ts'
 import { type Bounds, equalsFilter, rangeFilter, regexFilter, wildcardFilter } from './values.ts'
 
-/** Stages after the filter (`| stats …`). None exist yet, so the parser refuses `|`. */
-export type Pipe = never
-
 export interface Query {
   readonly filter: Filter
+  /** Stages after the filter: `| stats …`. */
   readonly pipes: readonly Pipe[]
+  /** Fields of events that filter and stages name. */
+  readonly fields: ReadonlySet<string>
 }
 
 export interface QueryOptions {
@@ -64,17 +65,12 @@ class QueryParser {
 
   parse(): Query {
     this.#skipSpace()
-    if (this.#at === this.#line.length) return { filter: matchAll, pipes: [] }
-    const filter = this.#or(undefined)
+    if (this.#at === this.#line.length) return { filter: matchAll, pipes: [], fields: new Set() }
+    const filter = this.#line[this.#at] === '|' ? matchAll : this.#or(undefined)
     if (this.#line[this.#at] === ')')
       this.#fail(this.#at, 'this parenthesis was never opened', 'remove it, or quote it')
-    return { filter, pipes: this.#pipes() }
-  }
-
-  #pipes(): readonly Pipe[] {
-    if (this.#at < this.#line.length)
-      this.#fail(this.#at, 'pipes are not supported yet', 'to search for | put it in quotes')
-    return []
+    const { pipes, fields } = parsePipes(this.#line, this.#at, this.#options.knownFields)
+    return { filter, pipes, fields: new Set([...fieldsOf(filter), ...fields]) }
   }
 
   #or(field: string | undefined): Filter {
@@ -142,7 +138,6 @@ class QueryParser {
     if (++this.#depth > MAX_DEPTH) this.#fail(open, `nested more than ${MAX_DEPTH} deep`)
     const filter = this.#or(field)
     if (this.#line[this.#at] !== ')') {
-      if (this.#line[this.#at] === '|') this.#pipes()
       this.#fail(open, 'this parenthesis is never closed', "add ')'")
     }
     this.#at++
@@ -360,7 +355,7 @@ class QueryParser {
     const why = (found: string) => this.#fail(this.#at, `expected ${what}, found ${found}`)
     if (char === undefined) why('the end')
     if (char === ')') why("')'")
-    if (char === '|') this.#line[this.#at + 1] === '|' ? why("'||'") : this.#pipes()
+    if (char === '|') why(this.#line[this.#at + 1] === '|' ? "'||'" : "'|'")
     for (const operator of ['and', 'or', 'not']) {
       if (this.#peekOperator(operator)) {
         this.#fail(this.#at, `expected ${what}, found '${operator}'`, `to search for the word write "${operator}"`)

@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FieldsOutput, HistogramOutput, ValuesOutput } from '../../core/api.ts'
 import type { TimeRange } from '../../core/query.ts'
 import type { AggregateResult, Aggregation } from '../../core/store.ts'
@@ -19,7 +19,7 @@ export function histogramRoutes(app: Api, context: RouteContext, lines: SearchLi
     async (request, reply): Promise<HistogramOutput> => {
       const { query = '', bars = 60, by } = request.body
       let intervalMs = 0
-      const { range, result } = await aggregate(context, lines, reply, request.body, (range) => {
+      const { range, result } = await aggregate(context, lines, request, reply, request.body, (range) => {
         intervalMs = roundInterval(range, bars)
         return { kind: 'histogram', intervalMs, ...(by !== undefined && { by }) }
       })
@@ -39,7 +39,7 @@ export function valuesRoutes(app: Api, context: RouteContext, lines: SearchLines
     },
     async (request, reply): Promise<ValuesOutput> => {
       const { query = '', field, size = 10 } = request.body
-      const { range, result } = await aggregate(context, lines, reply, request.body, () => ({
+      const { range, result } = await aggregate(context, lines, request, reply, request.body, () => ({
         kind: 'terms',
         field,
         size,
@@ -60,7 +60,9 @@ export function fieldsRoutes(app: Api, context: RouteContext, lines: SearchLines
     },
     async (request, reply): Promise<FieldsOutput> => {
       const { query = '' } = request.body
-      const { range, result } = await aggregate(context, lines, reply, request.body, () => ({ kind: 'fields' }))
+      const { range, result } = await aggregate(context, lines, request, reply, request.body, () => ({
+        kind: 'fields',
+      }))
       const { total, fields = [] } = result
       lines.learn(fields.map((field) => field.name))
       await audit(auditEntry(request, now(), 'fields', { query, range, rows: fields.length }))
@@ -72,12 +74,13 @@ export function fieldsRoutes(app: Api, context: RouteContext, lines: SearchLines
 async function aggregate(
   { store, limits }: RouteContext,
   lines: SearchLines,
+  request: FastifyRequest,
   reply: FastifyReply,
   input: { query?: string; since?: string; until?: string },
   choose: (range: TimeRange) => Aggregation,
 ): Promise<{ range: TimeRange; result: AggregateResult }> {
   return withDeadline(reply, limits.searchMs, async (signal) => {
-    const { filter, range } = await lines.read(input, signal)
+    const { filter, range } = await lines.read(input, request, signal)
     return { range, result: await store.aggregate({ filter, range, aggregation: choose(range) }, signal) }
   })
 }

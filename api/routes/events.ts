@@ -1,22 +1,16 @@
 import type { AroundOutput, WireHit } from '../../core/api.ts'
 import { PipelineError } from '../../core/errors.ts'
-import { type EcsValue, getPath } from '../../core/event.ts'
-import type { Filter, TimeRange } from '../../core/query.ts'
-import type { EventStore, Hit } from '../../core/store.ts'
+import type { Hit } from '../../core/store.ts'
 import { auditEntry } from '../audit.ts'
 import { withDeadline } from '../deadline.ts'
+import { neighbours } from '../neighbours.ts'
 import type { RouteContext } from '../options.ts'
 import { notFound } from '../problem.ts'
-import { allOf } from '../query/build.ts'
 import { AroundQuery, EventParams } from '../schemas.ts'
 import type { Api } from '../search-line.ts'
 import { toWireHit } from '../wire.ts'
 
-/** How far from the event its surroundings may lie: beyond, a quiet host would cost a scan of everything. */
-const AROUND_MS = 7 * 24 * 3_600_000
 const MAX_AROUND = 200
-/** Pages read to get past events of the same millisecond. */
-const MAX_PAGES = 20
 
 export function eventRoutes(app: Api, { store, now, audit, limits }: RouteContext): void {
   const find = async (id: string): Promise<Hit> => {
@@ -60,45 +54,4 @@ export function eventRoutes(app: Api, { store, now, audit, limits }: RouteContex
       return { before: older.reverse().map(toWireHit), event: toWireHit(hit), after: newer.map(toWireHit) }
     },
   )
-}
-
-/** The nearest `count` events on one side, nearest first. */
-async function neighbours(
-  store: EventStore,
-  hit: Hit,
-  count: number,
-  order: 'desc' | 'asc',
-  signal: AbortSignal,
-): Promise<Hit[]> {
-  const found: Hit[] = []
-  // The event's own millisecond is in both ranges: the place on the bus tells before from after there.
-  const start = Math.floor(hit.timestamp)
-  const range: TimeRange =
-    order === 'desc' ? { since: start - AROUND_MS, until: start + 1 } : { since: start, until: start + AROUND_MS }
-  const sign = order === 'desc' ? -1 : 1
-  let cursor: string | undefined
-  for (let page = 0; page < MAX_PAGES && found.length < count; page++) {
-    const request = { filter: sameStream(hit), range, limit: count + 50, order, cursor }
-    const result = await store.search(request, signal)
-    for (const other of result.hits) {
-      if (found.length < count && Math.sign(compareHits(other, hit)) === sign) found.push(other)
-    }
-    cursor = result.cursor
-    if (cursor === undefined) break
-  }
-  return found
-}
-
-/** The order of a store: time, then place on the bus. */
-function compareHits(a: Hit, b: Hit): number {
-  return a.timestamp - b.timestamp || a.partition - b.partition || a.offset - b.offset
-}
-
-function sameStream(hit: Hit): Filter {
-  const filters: Filter[] = []
-  for (const field of ['host.name', 'haetae.source']) {
-    const value: EcsValue = getPath(hit.event, field)
-    if (typeof value === 'string') filters.push({ kind: 'equals', field, value })
-  }
-  return filters.length === 0 ? { kind: 'all' } : allOf(filters)
 }

@@ -8,15 +8,17 @@ import type { Hit, TailBatch } from '../../core/store.ts'
 import { auditEntry } from '../audit.ts'
 import type { RouteContext, ServerLimits } from '../options.ts'
 import { toProblem, withStatus } from '../problem.ts'
+import { allOf } from '../query/build.ts'
 import { parseQuery } from '../query/parse-query.ts'
 import { TailQuery } from '../schemas.ts'
-import type { Api } from '../search-line.ts'
+import type { Api, SearchLines } from '../search-line.ts'
 import { toWireHit } from '../wire.ts'
 
 /** @param stillSignedIn asked with every ping: a sign-out ends the tail */
 export function tailRoutes(
   app: Api,
   context: RouteContext,
+  lines: SearchLines,
   stillSignedIn: (request: FastifyRequest) => Promise<boolean>,
 ): void {
   const { store, now, audit, limits, counters, log } = context
@@ -37,7 +39,17 @@ export function tailRoutes(
     },
     async (request, reply): Promise<FastifyReply> => {
       const { query = '', resume: asked } = request.query
-      const { filter } = parseQuery(query, { nowMs: now() })
+      const { filter: typed, pipes } = parseQuery(query, { nowMs: now() })
+      if (pipes.length > 0) {
+        const problem = 'a tail shows events as they arrive and takes no stages'
+        throw new PipelineError('QUERY_INVALID', {
+          column: query.length,
+          problem,
+          hint: 'leave out everything from | on',
+        })
+      }
+      const restriction = lines.restrictionOf(request)
+      const filter = restriction ? allOf([typed, restriction]) : typed
       if (open.size >= limits.maxTails) {
         const problem = `${limits.maxTails} tails are open, which is the limit; close one`
         throw withStatus(429, new PipelineError('REQUEST_INVALID', { problem }))
