@@ -17,6 +17,8 @@ const messages = {
   BUS_CLOSED: (p: { path: string }) => `${p.path}: the ledger is closed; nothing was accepted`,
   BUS_LOCKED: (p: { path: string; pid: number }) =>
     `${p.path}: process ${p.pid} holds this data folder; stop it or pass another --data`,
+  TOPIC_UNFIT: (p: { topic: string; problem: string; hint: string }) =>
+    `Kafka topic ${p.topic}: ${p.problem}; ${p.hint}`,
   INTAKE_FULL: (p: { heldBytes: number; maxBytes: number }) =>
     `${p.heldBytes} bytes wait for the disk, limit ${p.maxBytes}; try again later`,
   SEGMENT_CORRUPT: (p: { path: string; problem: string }) =>

@@ -10,7 +10,7 @@
 import { crc32 } from 'node:zlib'
 import { PipelineError } from './errors.ts'
 
-export const sourceKinds = ['syslog', 'file', 'container', 'kubernetes-audit', 'http', 'demo'] as const
+export const sourceKinds = ['syslog', 'file', 'container', 'kubernetes-audit', 'http', 'kafka', 'demo'] as const
 export type SourceKind = (typeof sourceKinds)[number]
 
 /** Who sent a record. Said once per batch. */

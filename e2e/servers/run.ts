@@ -14,6 +14,7 @@ if (all || wanted.includes('kafka')) {
   const kafka = await startKafka(files)
   started.push(kafka)
   console.log(`export HAETAE_TEST_KAFKA=${kafka.address}`)
+  console.log(`export HAETAE_TEST_KAFKA_SASL=${kafka.saslAddress}`)
 }
 if (all || wanted.includes('elasticsearch')) {
   const elasticsearch = await startElasticsearch(files)

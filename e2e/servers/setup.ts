@@ -23,7 +23,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     elasticsearch: process.env['HAETAE_TEST_ELASTICSEARCH'] ?? '',
   }
   const started: { stop(): Promise<void> }[] = []
-  let kafkaSasl = ''
+  let kafkaSasl = process.env['HAETAE_TEST_KAFKA_SASL'] ?? ''
   try {
     if (!given.kafka || !given.elasticsearch) {
       const files = fetchServers()
