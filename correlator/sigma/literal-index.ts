@@ -140,6 +140,7 @@ class Bits {
 /** How far from the edge a literal is told by its hash: the greatest of these that it has characters for. */
 const depths = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32]
 
+const isStop = (depth: number): boolean => depth === 4 || depth === 8
 const mix = (hash: number, byte: number): number => Math.imul(hash ^ byte, 0x01000193)
 const spread = (hash: number): number => Math.imul(hash, 0x9e3779b1)
 
@@ -150,19 +151,25 @@ class EdgeTable {
   readonly #asked = new Uint8Array(33)
   #deepest = 0
   readonly #bits: Bits
+  /** What longer literals have at the depths of `stops`: a text without it has none of them. */
+  readonly #onward: Bits
   readonly #buckets = new Map<number, Literal[]>()
 
   constructor(literals: readonly Literal[], edge: 'start' | 'end') {
     this.size = literals.length
     this.#atEnd = edge === 'end'
     this.#bits = new Bits(literals.length)
+    this.#onward = new Bits(literals.length * 2)
     for (const one of literals) {
       const { text } = one
       const depth = depths.findLast((each) => each <= text.length) as number
       this.#asked[depth] = 1
       this.#deepest = Math.max(this.#deepest, depth)
       let hash = 0
-      for (let i = 0; i < depth; i++) hash = mix(hash, byteAt(text, this.#atEnd ? text.length - 1 - i : i))
+      for (let i = 0; i < depth; i++) {
+        hash = mix(hash, byteAt(text, this.#atEnd ? text.length - 1 - i : i))
+        if (isStop(i + 1) && i + 1 < depth) this.#onward.add(spread(hash))
+      }
       this.#bits.add(spread(hash))
       const bucket = this.#buckets.get(hash)
       if (bucket) bucket.push(one)
@@ -179,6 +186,7 @@ class EdgeTable {
     for (let depth = 1, at = this.#atEnd ? length - 1 : 0; depth <= deepest; depth++, at += step) {
       hash = mix(hash, (bytes[at] as number) | caseBit)
       if (asked[depth] === 1 && this.#bits.has(spread(hash)) && this.#verify(hash, found)) return true
+      if (isStop(depth) && !this.#onward.has(spread(hash))) return false
     }
     return false
   }

@@ -1,7 +1,7 @@
 // What a match carries besides its rule: reasons, the values correlations need, the entities of the event.
 
 import type { Reason } from '../../core/detect.ts'
-import { type EcsEvent, getPath, type Scalar } from '../../core/event.ts'
+import type { EcsEvent, EcsValue, Scalar } from '../../core/event.ts'
 import type { FieldValue } from './event-access.ts'
 import type { PlanAtom } from './plan.ts'
 import type { Memo } from './program.ts'
@@ -33,27 +33,38 @@ const fallbacks: Partial<Record<(typeof entityFields)[number], readonly string[]
 
 const maxEntityLength = 256
 
+/** Name and places of each, the ways to them split. */
+const entityPlaces = entityFields.map((name) => ({
+  name,
+  places: [name, ...(fallbacks[name] ?? [])].map((place) => place.split('.')),
+}))
+
 export function entitiesOf(event: EcsEvent): Record<string, string> {
   const out: Record<string, string> = {}
-  for (const field of entityFields) {
-    let value = scalar(getPath(event, field))
-    for (const other of value === undefined ? (fallbacks[field] ?? []) : []) {
-      value = scalar(getPath(event, other))
-      if (value !== undefined) break
+  for (const { name, places } of entityPlaces)
+    for (const path of places) {
+      const value = textAt(event, path)
+      if (value === undefined) continue
+      out[name] = value.length > maxEntityLength ? value.slice(0, maxEntityLength) : value
+      break
     }
-    if (value !== undefined) out[field] = value.slice(0, maxEntityLength)
-  }
   return out
 }
 
-function scalar(value: unknown): string | undefined {
-  const one = Array.isArray(value) ? value[0] : value
+function textAt(event: EcsEvent, path: readonly string[]): string | undefined {
+  let node: EcsValue = event
+  for (const key of path) {
+    if (node === null || typeof node !== 'object' || Array.isArray(node)) return undefined
+    node = (node as EcsEvent)[key] // none of these is a name that every object knows something by
+  }
+  const one = Array.isArray(node) ? node[0] : node
   if (typeof one === 'number' || typeof one === 'boolean') return String(one)
   return typeof one === 'string' && one !== '' && one !== '-' ? one : undefined
 }
 
 /** One value as it is, several as a list without repetitions, none as undefined. */
 export function foldValues(values: readonly FieldValue[]): Scalar | Scalar[] | undefined {
+  if (values.length < 2) return values[0] ?? undefined
   const present = [...new Set(values)].filter((value) => value !== null)
   return present.length > 1 ? present : present[0]
 }
