@@ -6,6 +6,7 @@ import { Counters } from './core/counters.ts'
 import type { RuleMatch } from './core/detect.ts'
 import { EventBatchWriter } from './core/event-batch.ts'
 import { loadRuleSet, openDetector } from './correlator/rule-set.ts'
+import { eventClock } from './event-clock.ts'
 import { openEnrichment } from './parsers/enrich/enrich.ts'
 import { openMask } from './parsers/mask/mask.ts'
 import { loadPacks } from './parsers/packs.ts'
@@ -33,8 +34,6 @@ if (enrichment) setInterval(() => enrichment.look(), LOOK_EVERY_MS)
 const mask = setup.masking && openMask(setup.masking)
 const selecting = setup.selection && new SelectingWriter(setup.selection)
 const writer = selecting ?? new EventBatchWriter()
-/** A clock in the future must not make everybody else late: event time may run ahead of receive time by this much. */
-const MAX_SKEW_MS = 5 * 60_000
 const counters = new Counters()
 
 port.on('message', ({ task, partition, offset, batch, poison }: ProcessTask) => {
@@ -59,11 +58,10 @@ port.on('message', ({ task, partition, offset, batch, poison }: ProcessTask) => 
     },
   })
   const perSource = selecting?.counts() ?? counted
-  const received = Math.max(...Object.values(perSource).map(({ lastSeen }) => lastSeen))
   const events = writer.count > 0 ? writer.finish() : undefined
   const answer: ProcessAnswer = {
     task,
-    processed: { events, matches, maxTimestamp: Math.min(maxTimestamp, received + MAX_SKEW_MS), perSource },
+    processed: { events, matches, maxTimestamp: eventClock(maxTimestamp, perSource), perSource },
     counts: counters.drain(),
   }
   port.postMessage(answer, events ? [events.buffer] : [])

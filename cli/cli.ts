@@ -14,6 +14,7 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   validate: () => import('./validate.ts'),
   grok: () => import('./grok.ts'),
   rules: () => import('./rules.ts'),
+  backtest: () => import('./backtest.ts'),
   bus: () => import('./bus.ts'),
   unseal: () => import('./unseal.ts'),
 }

@@ -1,7 +1,7 @@
 // Rule files from disk: files, folders, .tar.gz releases.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type Placeholders, type ReadResult, readRules } from './read.ts'
 import { resolveRules } from './resolve.ts'
 import { tarGzFiles } from './tar.ts'
@@ -19,11 +19,12 @@ const isRuleFile = (name: string) => /\.ya?ml$/i.test(name)
 
 /**
  * Reads every `.yml` and `.yaml` under the paths, in the order of paths and names, and resolves them together.
- * Whatever cannot be used is in `refused`; this never throws.
+ * A file that lies under two of the paths is read once. Whatever cannot be used is in `refused`; this never throws.
  */
 export function loadRules(paths: readonly string[], options: LoadOptions = {}): LoadedRules {
   const read = emptyRead()
-  for (const path of paths) readPath(path, read, options, true)
+  const done = new Set<string>()
+  for (const path of paths) readPath(path, read, options, true, done)
   return resolveRules(read)
 }
 
@@ -45,15 +46,17 @@ function addText(read: ReadResult, text: string, file: string, options: LoadOpti
   read.notes.push(...one.notes)
 }
 
-function readPath(path: string, read: ReadResult, options: LoadOptions, named: boolean): void {
+function readPath(path: string, read: ReadResult, options: LoadOptions, named: boolean, done: Set<string>): void {
   const refuse = (reason: string) => void read.refused.push({ file: path, reason })
   try {
     const stat = statSync(path)
     if (stat.isDirectory()) {
       for (const name of readdirSync(path).sort())
-        if (!name.startsWith('.')) readPath(join(path, name), read, options, false)
+        if (!name.startsWith('.')) readPath(join(path, name), read, options, false, done)
       return
     }
+    if (done.has(resolve(path))) return
+    done.add(resolve(path))
     if (/\.(tar\.gz|tgz)$/i.test(path)) {
       if (!named) return
       for (const { name, bytes } of tarGzFiles(readFileSync(path)))
