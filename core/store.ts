@@ -125,6 +125,13 @@ export interface ReplaceResult {
   readonly moved: ReadonlyMap<string, ReadonlyMap<string, number>>
 }
 
+export interface RetireOptions {
+  /** Beyond this the oldest goes too, whatever its age. */
+  readonly maxBytes?: number
+  /** Events that any of these wants stay, whatever their age, until they are asked for no more. */
+  readonly hold?: readonly Filter[]
+}
+
 /** Offsets that were stored once and are not any more. */
 export interface LostRange {
   readonly partition: number
@@ -166,7 +173,10 @@ export interface EventStore {
   replace(batch: Uint8Array<ArrayBuffer>, options?: ReplaceOptions): Promise<ReplaceResult>
 
   /** Deletes what is older as a whole; may keep an event longer, never shorter. Neither lost nor replayed. */
-  retire(beforeMs: number): Promise<{ readonly segments: number; readonly events: number }>
+  retire(
+    beforeMs: number,
+    options?: RetireOptions,
+  ): Promise<{ readonly segments: number; readonly events: number; readonly held?: number }>
 
   search(request: SearchRequest, signal?: AbortSignal): Promise<SearchPage>
   aggregate(request: AggregateRequest, signal?: AbortSignal): Promise<AggregateResult>

@@ -27,6 +27,12 @@ import {
 const BLOCK_BYTES = 8 * 1024 * 1024
 const MAX_COLUMNS = 8192
 
+/** One event by its bytes. `names` is the same array for events whose `name` numbers mean the same. */
+export type RowSource = Pick<
+  BatchCursor,
+  'bytes' | 'names' | 'partition' | 'offset' | 'timestampMs' | 'keyAt' | 'fields' | 'name' | 'tag' | 'start' | 'end'
+>
+
 export interface HeadOptions {
   readonly sequence: number
   readonly sealRows: number
@@ -39,6 +45,7 @@ export interface HeadOptions {
 export class Head implements SegmentView {
   readonly key: string
   readonly sequence: number
+  readonly order: number
   readonly shapes = new ShapeTable()
   readonly columns: HeadColumn[] = []
   readonly positions = new Map<number, { min: number; max: number }>()
@@ -65,6 +72,7 @@ export class Head implements SegmentView {
     this.#options = options
     this.key = `h${options.sequence}`
     this.sequence = options.sequence
+    this.order = options.sequence
     for (const { index, kind } of [TIMESTAMPS, PARTITIONS, OFFSETS, SHAPES]) {
       this.columns.push(new HeadColumn(index, '', kind, false, false))
     }
@@ -99,7 +107,7 @@ export class Head implements SegmentView {
   }
 
   /** Adds the event the cursor stands on. The caller has seen to duplicates and to `full`. */
-  add(cursor: BatchCursor): void {
+  add(cursor: RowSource): void {
     const { bytes, fields } = cursor
     if (this.#mappedNames !== cursor.names) this.#map(cursor.names)
     if (fields > this.#scratch.length) this.#scratch = new Uint32Array(fields * 2)

@@ -9,7 +9,7 @@ import { type FileCache, readSummary, Sealed } from './sealed.ts'
 import { QUARANTINE_SUFFIX, SEGMENT_SUFFIX } from './segment-format.ts'
 
 export interface OpenedSegments {
-  /** By sequence, which is arrival order. */
+  /** In arrival order. */
   readonly segments: Sealed[]
   readonly corrupt: readonly PipelineError<'SEGMENT_CORRUPT'>[]
   readonly nextSequence: number
@@ -52,7 +52,7 @@ export function openSegments(dir: string, retired: Retired, cache: Lru, files: F
       unlinkSync(segment.path)
       return false
     })
-    .sort((a, b) => a.sequence - b.sequence)
+    .sort((a, b) => a.order - b.order)
   return { segments, corrupt, nextSequence }
 }
 

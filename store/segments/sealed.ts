@@ -104,6 +104,7 @@ export class FileCache {
 export class Sealed implements SegmentView {
   readonly key: string
   readonly sequence: number
+  readonly order: number
   readonly rows: number
   readonly minTime: number
   readonly maxTime: number
@@ -126,6 +127,7 @@ export class Sealed implements SegmentView {
     this.fileBytes = fileBytes
     this.key = `s${summary.sequence}`
     this.sequence = summary.sequence
+    this.order = summary.order ?? summary.sequence
     this.rows = summary.rows
     this.minTime = summary.minTime
     this.maxTime = summary.maxTime

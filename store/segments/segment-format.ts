@@ -51,6 +51,8 @@ export interface SegmentSummary {
   readonly base: readonly (readonly [number, number])[]
   /** Sequences of the segments that this one was merged from; they are void once this one is there. */
   readonly replaces: readonly number[]
+  /** Its place in the order of arrival, where that is not its sequence: the one of the last it was merged from. */
+  readonly order?: number
   /** Its rows are newer versions of events whose first versions are in other segments; then `covers` is empty. */
   readonly replacement?: true
   /** Rows that newer versions hide. */

@@ -11,6 +11,7 @@ import type {
   LostRange,
   ReplaceOptions,
   ReplaceResult,
+  RetireOptions,
   SearchPage,
   SearchRequest,
   TailBatch,
@@ -122,8 +123,12 @@ class StoreProxy implements SegmentStore {
     return this.#ask('flush', [])
   }
 
-  retire(beforeMs: number): Promise<{ segments: number; events: number }> {
-    return this.#ask('retire', [beforeMs])
+  retire(beforeMs: number, options: RetireOptions = {}): Promise<{ segments: number; events: number; held: number }> {
+    return this.#ask('retire', [beforeMs, options])
+  }
+
+  compact(): Promise<number> {
+    return this.#ask('compact', [])
   }
 
   close(): Promise<void> {

@@ -3,7 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Counters } from '../../core/counters.ts'
 import type { Filter } from '../../core/query.ts'
-import type { AggregateRequest, ReplaceOptions, SearchRequest, TailBatch } from '../../core/store.ts'
+import type { AggregateRequest, ReplaceOptions, RetireOptions, SearchRequest, TailBatch } from '../../core/store.ts'
 import { type EngineOptions, SegmentEngine } from './engine.ts'
 import { type Answer, packError, type Request, type State } from './worker-messages.ts'
 
@@ -38,7 +38,9 @@ async function handle(request: Request, signal: AbortSignal): Promise<unknown> {
     case 'flush':
       return engine.flush()
     case 'retire':
-      return engine.retire(args[0] as number)
+      return engine.retire(args[0] as number, args[1] as RetireOptions)
+    case 'compact':
+      return engine.compact()
     case 'close':
       return engine.close()
     case 'tailOpen': {

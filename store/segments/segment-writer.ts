@@ -26,6 +26,8 @@ export interface SealFacts {
   readonly covers: readonly (readonly [number, number, number])[]
   readonly base: readonly (readonly [number, number])[]
   readonly replaces: readonly number[]
+  /** Where it stands among the others by arrival; its sequence where absent. */
+  readonly order?: number
   readonly replacement?: true
   readonly supersedes?: readonly Supersede[]
 }
@@ -38,6 +40,7 @@ export type CrashPoint = (
     | 'seal-written'
     | 'seal-synced'
     | 'seal-renamed'
+    | `compact-${'start' | 'torn' | 'written' | 'synced' | 'renamed' | 'unlinked'}`
     | 'retire-intent'
     | 'retire-unlinked',
 ) => void

@@ -20,6 +20,8 @@ export interface TailSource {
   segments(): readonly SegmentView[]
   hidden(sequence: number): Bits | undefined
   newest(segment: SegmentView, block: number, row: number): RowPlace | undefined
+  /** Where the rows of a segment are that was merged into another. */
+  moved(sequence: number): { sequence: number; order: number; rowOf(row: number): number } | undefined
 }
 
 export interface TailOptions {
@@ -35,8 +37,9 @@ export class Tail {
   readonly #resume: Map<number, number>
   /** Positions below these are not shown: what the reader had before, or what was there when it began. */
   readonly #floor: ReadonlyMap<number, number>
-  /** Rows up to here are read back without skipping. */
+  /** Rows up to here are read back without skipping: the segment, its place among the others, and the row in it. */
   #sequence: number
+  #order: number
   #row = 0
   #catchingUp: boolean
   #allowance: number
@@ -60,6 +63,7 @@ export class Tail {
     this.#resume = new Map(this.#floor)
     const head = source.segments().at(-1)
     this.#sequence = options.resume ? -1 : (head?.sequence ?? 0)
+    this.#order = options.resume ? -1 : (head?.order ?? 0)
     this.#row = options.resume ? 0 : (head?.rows ?? 0)
   }
 
@@ -68,12 +72,18 @@ export class Tail {
     const hits: TailBatch['hits'][number][] = []
     let skipped = 0
     this.#refill()
+    for (let at = this.#source.moved(this.#sequence); at; at = this.#source.moved(this.#sequence)) {
+      this.#row = at.rowOf(this.#row)
+      this.#sequence = at.sequence
+      this.#order = at.order
+    }
     const turns = new Turns(budget)
     const jump = !this.#catchingUp && this.#lag() > MAX_LAG_ROWS
     for (const segment of this.#source.segments()) {
-      if (segment.sequence < this.#sequence) continue
-      if (segment.sequence > this.#sequence) {
+      if (segment.order < this.#order) continue
+      if (segment.order > this.#order) {
         this.#sequence = segment.sequence
+        this.#order = segment.order
         this.#row = 0
       }
       if (this.#row === 0 && this.#isKnown(segment)) {
@@ -114,8 +124,8 @@ export class Tail {
   #lag(): number {
     let rows = 0
     for (const segment of this.#source.segments()) {
-      if (segment.sequence > this.#sequence) rows += segment.rows
-      else if (segment.sequence === this.#sequence) rows += segment.rows - this.#row
+      if (segment.order > this.#order) rows += segment.rows
+      else if (segment.order === this.#order) rows += segment.rows - this.#row
     }
     return rows
   }

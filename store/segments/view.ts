@@ -53,6 +53,8 @@ export interface SegmentView {
   /** Unique within a run of the store; part of cache keys. */
   readonly key: string
   readonly sequence: number
+  /** Segments with a smaller one came before. */
+  readonly order: number
   readonly rows: number
   readonly minTime: number
   readonly maxTime: number

@@ -13,6 +13,7 @@ export type Method =
   | 'stats'
   | 'flush'
   | 'retire'
+  | 'compact'
   | 'close'
   | 'tailOpen'
   | 'tailNext'
