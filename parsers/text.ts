@@ -60,3 +60,13 @@ function sequenceLength(bytes: Buffer, at: number): number {
 }
 
 const isTail = (byte: number) => (byte & 0xc0) === 0x80
+
+/** Without line ends, a byte order mark and trailing NULs. */
+export function trimLine(text: string): string {
+  let from = text.charCodeAt(0) === 0xfeff ? 1 : 0
+  let to = text.length
+  for (let c = text.charCodeAt(to - 1); to > from && (c === 10 || c === 13 || c === 0 || c === 32); )
+    c = text.charCodeAt(--to - 1)
+  while (from < to && text.charCodeAt(from) <= 32) from++
+  return from === 0 && to === text.length ? text : text.slice(from, to)
+}

@@ -1,11 +1,15 @@
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type EcsEvent, getPath } from '../../core/event.ts'
 import { decodeEvents, EventBatchWriter } from '../../core/event-batch.ts'
 import { fieldType } from '../../core/fields.ts'
 import { compilePack } from '../pack/pack.ts'
+import { GOLDEN_NOW_MS, readGolden } from '../pack/test-pack.ts'
+import { loadPacks } from '../packs.ts'
 import { createParser } from '../parser.ts'
-import { normalizeEvent } from './normalize.ts'
+import { normalizeEvent, placeOf } from './normalize.ts'
 
 test('an event whose values fit is left as it is', () => {
   const event: EcsEvent = {
@@ -77,7 +81,7 @@ test.each<[string, EcsEvent, EcsEvent, Record<string, unknown>]>([
   ],
   ['a list in which nothing fits', { related: { ip: ['a', 'b'] } }, { related: {} }, { 'related.ip': '["a","b"]' }],
 ])('%s moves aside, with a mark', (_why, event, kept, conflict) => {
-  expect(normalizeEvent(event)).toEqual({ conflict, conflicts: Object.keys(conflict) })
+  expect(normalizeEvent(event)).toEqual(conflict)
   expect(JSON.parse(JSON.stringify(event))).toEqual(kept)
 })
 
@@ -166,4 +170,33 @@ test('whatever comes in, every ECS field that is written has values of its type,
     }),
     { numRuns: 3000, interruptAfterTimeLimit: 4000 },
   )
+})
+
+test.each([
+  ['source.ip', 'value'],
+  ['source', 'object'],
+  ['source.ip.x', 'object'],
+  ['dns.answers', 'object'],
+  ['source.unheard_of', 'anything'],
+  ['acme.x', 'anything'],
+  ['message', 'value'],
+  ['constructor', 'anything'],
+])('%s is the place of: %s', (name, place) => expect(placeOf(name)).toBe(place))
+
+test('events of packs that fit by themselves have nothing to move, whatever their lines say', () => {
+  const folder = join(import.meta.dirname, '../packs')
+  const packs = loadPacks(folder)
+  const parsers = [packs, packs.map((pack) => ({ ...pack, fits: false }))].map((list) =>
+    createParser({ packs: list, now: () => GOLDEN_NOW_MS }),
+  )
+  expect(packs.filter(({ fits }) => fits).length).toBeGreaterThan(packs.length / 2)
+  for (const log of globSync('*/*.log', { cwd: folder })) {
+    const { origin, lines } = readGolden(join(folder, log))
+    for (const line of lines)
+      for (const text of [line, line.replaceAll(/\d+/g, 'x'), line.replaceAll(/"(?=[,}])/g, '": {"a": [1, "b"]}')]) {
+        const input = { bytes: Buffer.from(text), origin, receivedAtMs: GOLDEN_NOW_MS, flags: 0 }
+        const [unseen, seen] = parsers.map((parser) => parser.parse(input))
+        expect(JSON.stringify(unseen), text).toBe(JSON.stringify(seen))
+      }
+  }
 })

@@ -74,14 +74,35 @@ export interface Conflicts {
 /**
  * Makes every ECS field of the event fit its type, in place. Fields outside ECS keep what they have: they are stored and
  * searched by their own kind. `@timestamp` is not looked at: the parser decides it.
- * @returns the values that were moved, for `haetae`, or undefined when all fitted
+ * @returns the values that were moved, as texts by name, or undefined when all fitted
  */
-export function normalizeEvent(event: EcsEvent): Conflicts | undefined {
-  const moved = walk(event, root, undefined)
-  return moved && { conflict: moved, conflicts: Object.keys(moved) }
+export function normalizeEvent(event: EcsEvent): Moved | undefined {
+  return walk(event, root, undefined)
 }
 
-type Moved = Record<string, EcsValue>
+/** For `haetae`: values that normalizeEvent moved, and those a pack set aside (name, value, name, value, …). */
+export function conflictsOf(moved: Moved | undefined, aside: readonly EcsValue[]): Conflicts {
+  const conflict = moved ?? {}
+  for (let i = 0; i < aside.length; i += 2) keepAside(conflict, aside[i] as string, aside[i + 1])
+  return { conflict, conflicts: Object.keys(conflict) }
+}
+
+/** What stands at a field that no event may have otherwise. */
+export type Place = 'value' | 'object' | 'anything'
+
+/** Whether ECS wants a value at a dotted name or an object; `anything` for names it does not know. */
+export function placeOf(name: string): Place {
+  let node: Field | undefined = root
+  for (const part of name.split('.')) {
+    // below a value there is nothing: who writes there makes it an object
+    if (node.type !== undefined) return 'object'
+    node = node.below.get(part)
+    if (node === undefined) return 'anything'
+  }
+  return node.type === undefined ? 'object' : 'value'
+}
+
+export type Moved = Record<string, EcsValue>
 
 function walk(object: EcsEvent, parent: Field, moved: Moved | undefined): Moved | undefined {
   let last: Field | undefined
@@ -177,11 +198,15 @@ function flatten(values: readonly EcsValue[]): EcsValue[] {
 
 function move(object: EcsEvent, key: string, value: EcsValue, field: Field, moved: Moved = {}): Moved {
   object[key] = undefined
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
-  const had = Object.hasOwn(moved, field.name) ? moved[field.name] : undefined
-  // the same field twice in a list of objects
-  moved[field.name] = had === undefined ? text : Array.isArray(had) ? [...had, text] : [had, text]
+  keepAside(moved, field.name, value)
   return moved
+}
+
+/** As text; the same field twice is a list. */
+function keepAside(moved: Moved, name: string, value: EcsValue): void {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  const had = Object.hasOwn(moved, name) ? moved[name] : undefined
+  moved[name] = had === undefined ? text : Array.isArray(had) ? [...had, text] : [had, text]
 }
 
 const INTEGER = /^[+-]?\d{1,18}$/

@@ -48,6 +48,8 @@ export interface CompileEnv {
   readonly groks: GrokStep[]
   /** What the grok steps that read the body need, by their place (keys joined by dots). */
   readonly needs: Map<string, readonly TextNeed[]>
+  /** Fields that the pack may fill with what is not of their type. With none of them its events fit by themselves. */
+  readonly loose: Set<string>
   /** `file` for messages of the grok compiler, which adds a column. */
   readonly place: (path: readonly (string | number)[]) => string
 }

@@ -89,6 +89,7 @@ const OWN = new Set(['ecs', 'haetae'])
  */
 export const adopt: Compile = (value, where, env) => {
   if (value !== true) env.fail(where, 'adopt is true')
+  env.loose.add('adopt')
   return (context) => {
     const { source } = context
     if (source === undefined) return false

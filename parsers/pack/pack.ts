@@ -51,6 +51,8 @@ export interface Pack {
   readonly groks: readonly GrokStep[]
   /** A text that is no JSON is read only when it fulfils one of these; undefined: any may be. */
   readonly needs: readonly TextNeed[] | undefined
+  /** Every value it writes is of the type of its field: known when the pack is loaded, not looked at in each event. */
+  readonly fits: boolean
   /** Reads context.body into context.event; false when the body is not this pack's. Never throws. */
   readonly run: (context: PackContext) => boolean
 }
@@ -112,6 +114,7 @@ export function compilePack(text: string, file: string, asCode = true): Pack {
     place,
     groks: [],
     needs: new Map(),
+    loose: new Set(),
     patterns: textMap(root['patterns'], ['patterns'], fail),
     tables: tables(root['tables'], fail),
   }
@@ -132,6 +135,7 @@ export function compilePack(text: string, file: string, asCode = true): Pack {
     counts,
     groks: env.groks,
     needs: textNeeds(root['parse'], env),
+    fits: env.loose.size === 0,
     run: asCode
       ? runner(generated(parse, keeps), steps && generated(steps, keeps), counts)
       : runner(parse, steps, counts),

@@ -3,6 +3,7 @@
 // A part in quotes may hold dots: `.annotations."authorization.k8s.io/decision"`. `[0]` is an element, `[]` every one.
 
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
+import { placeOf } from '../normalize/normalize.ts'
 import { formatTime } from '../time/time.ts'
 import { readCode, withCode, writeCode } from './code.ts'
 import { type CompileEnv, type Getter, isObject, type PackContext } from './context.ts'
@@ -103,12 +104,21 @@ export function compileGet(path: Path, marks = true): Getter {
   return read === undefined ? get : withCode(get, () => `v = ${read}`)
 }
 
-/** Writes a value at a dotted event path, making objects on the way; a scalar in the way gives way. */
-export function compilePut(path: Path, where: Where, env: CompileEnv): (context: PackContext, value: EcsValue) => void {
+/**
+ * Writes a value at a dotted event path, making objects on the way; a scalar in the way gives way.
+ * @param fits the caller sees to it that values are of the type of the field
+ */
+export function compilePut(
+  path: Path,
+  where: Where,
+  env: CompileEnv,
+  fits = false,
+): (context: PackContext, value: EcsValue) => void {
   const names = path.parts.filter((part) => typeof part === 'string')
   if (path.root !== 'event' || names.length !== path.parts.length)
     env.fail(where, 'the left side is a field of the event: no leading dot, no brackets')
   const last = names[names.length - 1] as string
+  noteField(names.join('.'), fits, env)
   return withCode(
     ({ event }, value) => {
       let node = event
@@ -121,6 +131,20 @@ export function compilePut(path: Path, where: Where, env: CompileEnv): (context:
     },
     () => writeCode(names),
   )
+}
+
+/** Writes an object. @param fits every field in it is of its type */
+export function compileWhole(path: Path, where: Where, env: CompileEnv, fits: boolean) {
+  const aside: CompileEnv = { ...env, loose: new Set() }
+  const put = compilePut(path, where, aside)
+  if (!fits) for (const name of aside.loose) env.loose.add(name)
+  return put
+}
+
+/** Notes a field that the pack writes and that may then hold what is not of its type. */
+export function noteField(name: string, fits: boolean, env: CompileEnv): void {
+  const place = placeOf(name)
+  if (place === 'object' || (place === 'value' && !fits)) env.loose.add(name)
 }
 
 export const dotted = (path: Path): string => path.parts.filter((part) => typeof part === 'string').join('.')

@@ -24,7 +24,7 @@ import {
   type Where,
 } from './context.ts'
 import { needsOf } from './needs.ts'
-import { compileGet, compilePut, parsePath } from './path.ts'
+import { compileGet, compilePut, noteField, parsePath } from './path.ts'
 import { compileValue } from './value.ts'
 
 /** Longest text that patterns and formats are given, in characters. */
@@ -58,8 +58,9 @@ export const grok: Compile = (value, where, env) => {
   for (const name of new Set(compiled.groups.map((group) => group.path.join('.')))) {
     if (fieldType(name) === 'keyword' || fieldType(name) === 'text') continue
     const path = parsePath(name, where, env)
-    fit.set(name, { get: compileGet(path), put: compilePut(path, where, env), coerce: coerceFor(name) })
+    fit.set(name, { get: compileGet(path), put: compilePut(path, where, env, true), coerce: coerceFor(name) })
   }
+  for (const { path, type } of compiled.groups) noteField(path.join('.'), type === undefined, env)
   const from = options['from'] === undefined ? undefined : compileValue(options['from'], [...where, 'from'], env)
   const step: GrokStep = {
     ...newTally(),

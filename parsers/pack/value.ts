@@ -281,11 +281,15 @@ const withValue: Readonly<Record<string, (value: EcsValue, other: EcsValue) => E
   minus: (value, other) => shift(value, other, -1),
 }
 
+/** Years of four digits: no other is written as a date. */
+const YEAR_0 = Date.parse('0000-01-01T00:00:00Z')
+const YEAR_10000 = Date.UTC(10_000, 0, 1)
+
 function shift(value: EcsValue, nanoseconds: EcsValue, sign: 1 | -1): string | undefined {
   const by = toFloat(nanoseconds)
   const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN
   const moved = by === undefined ? Number.NaN : ms + (sign * by) / 1e6
-  return Math.abs(moved) <= 8.64e15 ? formatTime(moved) : undefined
+  return moved >= YEAR_0 && moved < YEAR_10000 ? formatTime(moved) : undefined
 }
 
 export const converterNames: readonly string[] = [

@@ -2,8 +2,10 @@
 
 import { ecsAllowedValues, ecsArrayFields } from '../../core/ecs-fields.ts'
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
+import { fieldType } from '../../core/fields.ts'
 import { splitAddress } from '../ecs/address.ts'
 import { splitUrl } from '../ecs/url.ts'
+import { fitTo } from '../normalize/normalize.ts'
 import { justFormatted } from '../time/time.ts'
 import { type Code, withCode } from './code.ts'
 import { coerceFor } from './coerce.ts'
@@ -16,7 +18,7 @@ import {
   setAside,
   type Where,
 } from './context.ts'
-import { compileGet, compilePut, dotted, parsePath } from './path.ts'
+import { compileGet, compilePut, compileWhole, dotted, parsePath } from './path.ts'
 import { compileValue } from './value.ts'
 
 type Put = (context: PackContext, value: EcsValue) => void
@@ -35,7 +37,7 @@ function compileTarget(name: string, where: Where, env: CompileEnv): Put {
       consume(context)
     }
   }
-  const put = compilePut(path, where, env)
+  const put = compilePut(path, where, env, true)
   return withCode(
     (context, value) => {
       const fitted = coerce(value, context)
@@ -93,7 +95,7 @@ export const move: Compile = (value, where, env) => {
     return {
       get: compileGet(path),
       put: compileTarget(name, [...where, name], env),
-      clear: compilePut(path, [...where, name], env),
+      clear: compilePut(path, [...where, name], env, true),
     }
   })
   return (context) => {
@@ -116,7 +118,10 @@ export const set: Compile = (value, where, env) => {
       return { get: compileTemplate(constant, at, env), put: compileTarget(name, at, env) }
     checkAllowed(name, constant as EcsValue, at, env)
     const fixed = ecsArrayFields.has(name) && !Array.isArray(constant) ? [constant as EcsValue] : (constant as EcsValue)
-    const put = compilePut(parsePath(name, at, env), at, env)
+    const fits = (Array.isArray(fixed) ? fixed : [fixed]).every(
+      (one) => one !== null && typeof one !== 'object' && one !== undefined && fitTo(one, fieldType(name)) === one,
+    )
+    const put = compilePut(parsePath(name, at, env), at, env, fits)
     // a fresh array for each event: events are changed after this
     const get: Getter = () => (Array.isArray(fixed) ? fixed.slice() : fixed)
     return { get: fixed !== null && isObject(fixed) ? get : withCode(get, () => `v = ${JSON.stringify(fixed)}`), put }
@@ -181,7 +186,7 @@ export const append: Compile = (value, where, env) => {
       name,
       have: compileGet(path),
       get: quoted ? (): EcsValue => quoted as EcsValue : compileValue(expression, [...where, name], env),
-      put: compilePut(path, where, env),
+      put: compilePut(path, where, env, true),
       coerce: coerceFor(dotted(path)),
     }
   })
@@ -219,7 +224,7 @@ export const remove: Compile = (value, where, env) => {
   const names = Array.isArray(value) ? value : [value]
   const puts = names.map((name) =>
     typeof name === 'string'
-      ? compilePut(parsePath(name, where, env), where, env)
+      ? compilePut(parsePath(name, where, env), where, env, true)
       : env.fail(where, 'a list of fields belongs here'),
   )
   return (context) => {
@@ -228,12 +233,23 @@ export const remove: Compile = (value, where, env) => {
   }
 }
 
+const LEAF_TYPES = { address: ['keyword'], ip: ['ip', 'keyword'], domain: ['keyword'], port: ['long'] }
+
 /** `address: {source: .peer}`: `ip`, `ip:port`, `[ip]:port`, `name:port` -> source.address, .ip or .domain, .port. */
 export const address: Compile = (value, where, env) => {
   const pairs = pairsOf(value, where, env).map(([name, expression]) => ({
     get: compileValue(expression, [...where, name], env),
     put: (['address', 'ip', 'domain', 'port'] as const).map(
-      (leaf) => [leaf, compilePut(parsePath(`${name}.${leaf}`, where, env), where, env)] as const,
+      (leaf) =>
+        [
+          leaf,
+          compilePut(
+            parsePath(`${name}.${leaf}`, where, env),
+            where,
+            env,
+            LEAF_TYPES[leaf].includes(fieldType(`${name}.${leaf}`)),
+          ),
+        ] as const,
     ),
   }))
   return withCode(
@@ -264,11 +280,8 @@ if (r !== undefined) { ${code.keeps ? `${code.use(consume)}(c); ` : ''}${writes.
 export const url: Compile = (value, where, env) => {
   const pairs = pairsOf(value, where, env).map(([name, expression]) => {
     const path = parsePath(name, where, env)
-    return {
-      get: compileValue(expression, [...where, name], env),
-      have: compileGet(path),
-      put: compilePut(path, where, env),
-    }
+    const put = compileWhole(path, where, env, name === 'url')
+    return { get: compileValue(expression, [...where, name], env), have: compileGet(path), put }
   })
   return withCode(
     (context) => {
