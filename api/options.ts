@@ -1,9 +1,19 @@
 // What the composition root gives the server, and what routes see of it.
 
 import type { FastifyInstance } from 'fastify'
-import type { ReparseState, RulesOutput, UnparsedOutput, WireAlert, WireSource } from '../core/api.ts'
+import type {
+  ExceptionsOutput,
+  ReparseState,
+  RulesOutput,
+  UnparsedOutput,
+  WireAlert,
+  WireException,
+  WireSource,
+} from '../core/api.ts'
 import type { Counters } from '../core/counters.ts'
+import type { Alert } from '../core/detect.ts'
 import type { Documents } from '../core/documents.ts'
+import type { Scalar } from '../core/event.ts'
 import type { Filter } from '../core/query.ts'
 import type { EventStore } from '../core/store.ts'
 import type { Audit } from './audit.ts'
@@ -28,6 +38,21 @@ export interface ReparseDesk {
   }
 }
 
+/** The part of the exceptions of a node (exceptions-desk.ts) that the API tells, makes and ends. */
+export interface ExceptionDesk {
+  list(): ExceptionsOutput
+  /** @throws REQUEST_INVALID with the reason it cannot be */
+  create(request: {
+    alert: Alert
+    fields: Readonly<Record<string, Scalar | readonly Scalar[]>>
+    owner: string
+    reason: string
+    untilMs: number
+  }): WireException
+  /** @throws NOT_FOUND */
+  end(id: string): WireException
+}
+
 export interface ServerOptions {
   readonly store: EventStore
   readonly documents: Documents
@@ -35,6 +60,8 @@ export interface ServerOptions {
   readonly counters: Counters
   readonly sources: () => WireSource[]
   readonly rules: () => RulesOutput
+  /** Absent where nothing is detected. */
+  readonly exceptions?: ExceptionDesk
   /** Absent where nothing is parsed. */
   readonly unparsed?: () => Promise<UnparsedOutput>
   /** Absent where nothing is parsed. */
@@ -60,6 +87,8 @@ export interface ServerOptions {
   readonly routes?: (app: FastifyInstance) => void | Promise<void>
   /** Where who-searched-what goes, before the answer does; default: the `audit` collection of `documents`. */
   readonly audit?: Audit
+  /** Audit entries older than this are deleted, once an hour, and that is an entry itself. Default limits.auditKeepMs. */
+  readonly auditKeepMs?: number
   /** What a user may see at all: ANDed into every question last. Undefined: everything. */
   readonly restrict?: (user: string) => Filter | undefined
   /** Our own log: one line a call, for people. Default stderr. */
@@ -86,6 +115,7 @@ export interface ServerLimits {
   /** Hits and bytes that wait for a slow tail; older ones are left out and counted. */
   readonly tailHits: number
   readonly tailBytes: number
+  readonly auditKeepMs: number
 }
 
 export const defaultLimits: ServerLimits = {
@@ -100,6 +130,7 @@ export const defaultLimits: ServerLimits = {
   tailStallMs: 60_000,
   tailHits: 500,
   tailBytes: 2 * 1024 * 1024,
+  auditKeepMs: 730 * 24 * 3_600_000, // two years: the longest that Korean law asks of access records
 }
 
 /** What every route file gets. */

@@ -36,6 +36,19 @@ export const ValuesBody = Type.Object(
   { ...range, field: Field, size: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })) },
   strict,
 )
+export const ExportQuery = Type.Object(
+  {
+    query: Type.Optional(Query),
+    since: Type.Optional(Time),
+    until: Type.Optional(Time),
+    format: Type.Optional(Type.Union([Type.Literal('csv'), Type.Literal('ndjson')])),
+    columns: Type.Optional(Type.String({ maxLength: 8192, description: 'Of events as CSV, comma between; else all.' })),
+    order: Type.Optional(Type.Union([Type.Literal('desc'), Type.Literal('asc')])),
+    bom: Type.Optional(Type.Literal('1', { description: 'CSV begins with a byte order mark, for spreadsheets.' })),
+  },
+  strict,
+)
+export const SavedBody = Type.Object({ name: Type.String({ minLength: 1, maxLength: 200 }), ...range }, strict)
 export const ReparseBody = Type.Object(
   {
     since: Time,
@@ -64,6 +77,19 @@ export const AlertsQuery = Type.Object(
 )
 export const AlertStatusBody = Type.Object(
   { status: Status, reason: Type.Optional(Type.String({ maxLength: 2000 })) },
+  strict,
+)
+const FieldValue = Type.Union([Type.String({ maxLength: 4096 }), Type.Number(), Type.Boolean()])
+export const ExceptionBody = Type.Object(
+  {
+    fields: Type.Record(
+      Type.String({ minLength: 1, maxLength: 300 }),
+      Type.Union([FieldValue, Type.Array(FieldValue, { minItems: 1, maxItems: 100 })]),
+      { maxProperties: 20 },
+    ),
+    reason: Type.String({ minLength: 1, maxLength: 1000 }),
+    until: Type.String({ minLength: 1, maxLength: 60 }),
+  },
   strict,
 )
 export const SignInBody = Type.Object({ token: Type.String({ minLength: 1, maxLength: 200 }) }, strict)

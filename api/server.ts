@@ -8,8 +8,8 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
-import { PipelineError } from '../core/errors.ts'
-import { auditToDocuments } from './audit.ts'
+import { describe, PipelineError } from '../core/errors.ts'
+import { auditToDocuments, expireAudit } from './audit.ts'
 import { hostCheck, openGuard } from './auth/guard.ts'
 import { openSessions } from './auth/sessions.ts'
 import { openSignInLinks } from './auth/tokens.ts'
@@ -18,16 +18,22 @@ import { problemHandler, withStatus } from './problem.ts'
 import { fieldsRoutes, histogramRoutes, valuesRoutes } from './routes/aggregations.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { eventRoutes } from './routes/events.ts'
+import { exceptionRoutes } from './routes/exceptions.ts'
+import { exportRoutes } from './routes/export.ts'
 import { healthRoutes } from './routes/health.ts'
+import { jobRoutes } from './routes/jobs.ts'
 import { ruleRoutes, sourceRoutes } from './routes/overview.ts'
 import { reparseRoutes } from './routes/reparse.ts'
+import { savedRoutes } from './routes/saved.ts'
 import { explainRoutes, searchRoutes } from './routes/search.ts'
-import { sessionRoutes, signInRoutes } from './routes/session.ts'
+import { linkRoutes, sessionRoutes, signInRoutes } from './routes/session.ts'
 import { tailRoutes } from './routes/tail.ts'
 import { unparsedRoutes } from './routes/unparsed.ts'
 import { openSearchLines } from './search-line.ts'
 import { securityHeaders } from './security-headers.ts'
 import { serveWebFiles } from './web-files.ts'
+
+const EXPIRE_EVERY_MS = 3_600_000
 
 export interface Server {
   readonly app: FastifyInstance
@@ -44,11 +50,21 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const log = options.log ?? ((message: string) => console.error(message))
   const limits = { ...defaultLimits, ...options.limits }
   const { documents, now, tls, host } = options
-  const context: RouteContext = { ...options, limits, log, audit: options.audit ?? auditToDocuments(documents) }
+  const audit = options.audit ?? auditToDocuments(documents)
+  const context: RouteContext = { ...options, limits, log, audit }
+  const expire = () =>
+    expireAudit(documents, now(), options.auditKeepMs ?? limits.auditKeepMs, audit).then(
+      (removed) => options.counters.add('api_audit_expired_total', removed),
+      (error: unknown) => log(`old audit entries not deleted: ${describe(error)}`),
+    )
+  const expiry = setInterval(expire, EXPIRE_EVERY_MS)
+  expiry.unref()
   const cookieName = tls ? '__Host-haetae' : 'haetae'
   const sessions = openSessions({ documents, now, idleMs: limits.sessionIdleMs, maxMs: limits.sessionMaxMs })
   const links = openSignInLinks({ now, lifeMs: limits.signInLinkMs })
   const guard = openGuard({ sessions, cookieName, cliToken: options.cliToken })
+  let address = ''
+  const signInLink = () => `${address}/#/sign-in?token=${links.issue()}`
   const lines = openSearchLines(options.store, now, options.restrict)
 
   const app = openFastify(limits.bodyBytes, tls, log)
@@ -92,26 +108,30 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     scope.addHook('onRequest', guard)
     onlyJson(scope)
     sessionRoutes(api, context, { sessions, links, cookieName })
+    linkRoutes(api, context, () => signInLink())
     searchRoutes(api, context, lines)
     explainRoutes(api, context, lines)
+    exportRoutes(api, context, lines)
+    savedRoutes(api, context)
+    jobRoutes(api, context, lines)
     histogramRoutes(api, context, lines)
     valuesRoutes(api, context, lines)
     fieldsRoutes(api, context, lines)
-    eventRoutes(api, context)
+    eventRoutes(api, context, lines)
     tailRoutes(api, context, lines, async (request) => {
       const token = request.cookies[cookieName]
       return request.actor?.session === undefined || (token !== undefined && (await sessions.isOpen(token)))
     })
-    alertRoutes(api, context)
+    alertRoutes(api, context, lines)
     sourceRoutes(api, context)
     ruleRoutes(api, context)
+    exceptionRoutes(api, context)
     unparsedRoutes(api, context)
     reparseRoutes(api, context)
   })
   await serveWebFiles(app, options.webDir)
   await app.ready()
 
-  let address = ''
   return {
     app,
     async listen() {
@@ -122,8 +142,11 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       address = `${tls ? 'https' : 'http'}://${name}:${port}`
       return address
     },
-    signInLink: () => `${address}/#/sign-in?token=${links.issue()}`,
-    close: () => app.close(),
+    signInLink,
+    async close() {
+      clearInterval(expiry)
+      await app.close()
+    },
   }
 }
 

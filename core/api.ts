@@ -69,6 +69,90 @@ export interface ExplainOutput {
   tookMs: number
 }
 
+/**
+ * GET /v1/export?query=&since=&until=&format=csv|ndjson&columns=a,b&bom=1 streams the file; its id is in X-Haetae-Export.
+ * GET /v1/exports lists manifests, GET /v1/exports/:id gives one. A file whose manifest is not `complete`, or whose SHA-256
+ * is another, is not whole.
+ */
+export interface ExportManifest {
+  id: string
+  state: 'running' | 'complete' | 'failed'
+  /** As the formatter writes it. */
+  query: string
+  /** The requester may not see everything: the file holds what they may. */
+  restricted?: boolean
+  /** ISO 8601; since <= @timestamp < until. */
+  since: string
+  until: string
+  /** Of every time in the file. */
+  zone: 'UTC'
+  format: 'csv' | 'ndjson'
+  /** Of a CSV or a table. */
+  columns?: string[]
+  /** Fields of events that have no column, by the limit of columns. */
+  columnsLeftOut?: number
+  rows: number
+  bytes: number
+  /** Values of fields without a column. */
+  cellsLeftOut: number
+  /** Of the file's bytes, hex. */
+  sha256?: string
+  requester: string
+  /** ms since 1970. */
+  at: number
+  finishedAt?: number
+  problem?: string
+}
+export interface ExportsOutput {
+  exports: ExportManifest[]
+}
+
+/** GET /v1/saved; POST /v1/saved makes or replaces the one of this name; DELETE /v1/saved/:id. */
+export interface SavedSearch {
+  id: string
+  name: string
+  query: string
+  since: TimeText
+  until: TimeText
+  owner: string
+  /** ms since 1970. */
+  at: number
+}
+export interface SavedOutput {
+  saved: SavedSearch[]
+}
+/** GET /v1/history: what the asking user searched, newest first, each once. */
+export interface HistoryOutput {
+  searches: { query: string; at: number }[]
+}
+/** POST /v1/shares {query, since, until}: the range is kept as it is now. GET /v1/shares/:id */
+export interface ShareOutput {
+  id: string
+  query: string
+  since: number
+  until: number
+}
+
+/**
+ * POST /v1/searches as POST /v1/search: a search that goes on by itself. GET /v1/searches/:id tells; DELETE stops it. Kept
+ * in memory for ten minutes after its end.
+ */
+export interface JobOutput {
+  id: string
+  state: 'running' | 'done' | 'failed' | 'cancelled'
+  /** 0..1 of the time range looked through. */
+  progress: number
+  /** What is found so far: exact for events from `partialSince` on. */
+  result?: SearchOutput
+  partialSince?: number
+  problem?: Problem
+}
+
+/** POST /v1/session/link (command line only): a link that signs in once. */
+export interface LinkOutput {
+  link: string
+}
+
 /** POST /v1/histogram: about `bars` (default 60) bars of a round interval. */
 export interface HistogramInput extends RangeInput {
   bars?: number
@@ -241,6 +325,43 @@ export interface RulesOutput {
     file: string
   }[]
   refused: { file: string; reason: string }[]
+}
+
+/** GET /v1/exceptions: newest end first. */
+export interface ExceptionsOutput {
+  exceptions: WireException[]
+  refused: { file: string; reason: string }[]
+  /** ms: `matches` are counted from then on. */
+  since: number
+}
+export interface WireException {
+  id: string
+  title: string
+  /** Ids of rules and correlations; titles where they are loaded. */
+  rules: { id: string; title?: string }[]
+  owner: string
+  reason: string
+  /** Event time, ms; absent: all of the past. */
+  from?: number
+  until: number
+  /** expired: its end has passed. idle: no such rule is loaded. */
+  state: 'active' | 'expired' | 'idle'
+  file: string
+  /** Matches it held for, and the last of them. */
+  matches: number
+  lastEventId?: string
+  lastAt?: number
+}
+/**
+ * POST /v1/alerts/:id/exception -> WireException: what the alert's rule shall not alert on any more, from now on. POST
+ * /v1/exceptions/:id/end ends one now.
+ */
+export interface ExceptionInput {
+  /** Field -> value or values, as they stand in events; all of them must agree. */
+  fields: Record<string, Scalar | Scalar[]>
+  reason: string
+  /** Event time it ends at. */
+  until: TimeText
 }
 
 /** GET /v1/session; POST /v1/session {token} signs in with the one-time link's token. */

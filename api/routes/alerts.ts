@@ -4,12 +4,13 @@ import { auditEntry } from '../audit.ts'
 import type { RouteContext } from '../options.ts'
 import { notFound } from '../problem.ts'
 import { AlertStatusBody, AlertsQuery, EventParams } from '../schemas.ts'
-import type { Api } from '../search-line.ts'
+import type { Api, SearchLines } from '../search-line.ts'
+import { getVisible } from '../visible.ts'
 import { toWireHit } from '../wire.ts'
 
 const MAX_PAGE = 500
 
-export function alertRoutes(app: Api, { store, alerts, now, audit }: RouteContext): void {
+export function alertRoutes(app: Api, { store, alerts, now, audit }: RouteContext, lines: SearchLines): void {
   app.get(
     '/v1/alerts',
     { schema: { tags: ['alerts'], summary: 'Alerts, newest first', querystring: AlertsQuery } },
@@ -32,7 +33,7 @@ export function alertRoutes(app: Api, { store, alerts, now, audit }: RouteContex
       if (!alert) throw notFound(`alert ${id}`)
       const events: WireHit[] = []
       for (const eventId of alert.eventIds) {
-        const hit = await store.get(eventId)
+        const hit = await getVisible(store, lines, request, eventId)
         if (hit) events.push(toWireHit(hit)) // what retention has removed stays listed in eventIds
       }
       await audit(auditEntry(request, now(), 'alert', { detail: id, rows: events.length }))

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import type { AroundOutput, WireHit } from '../../core/api.ts'
 import { PipelineError } from '../../core/errors.ts'
 import type { Hit } from '../../core/store.ts'
@@ -7,14 +8,15 @@ import { neighbours } from '../neighbours.ts'
 import type { RouteContext } from '../options.ts'
 import { notFound } from '../problem.ts'
 import { AroundQuery, EventParams } from '../schemas.ts'
-import type { Api } from '../search-line.ts'
+import type { Api, SearchLines } from '../search-line.ts'
+import { getVisible } from '../visible.ts'
 import { toWireHit } from '../wire.ts'
 
 const MAX_AROUND = 200
 
-export function eventRoutes(app: Api, { store, now, audit, limits }: RouteContext): void {
-  const find = async (id: string): Promise<Hit> => {
-    const hit = await store.get(id)
+export function eventRoutes(app: Api, { store, now, audit, limits }: RouteContext, lines: SearchLines): void {
+  const find = async (request: FastifyRequest, id: string): Promise<Hit> => {
+    const hit = await getVisible(store, lines, request, id)
     if (!hit) throw notFound(`event ${id}`)
     return hit
   }
@@ -23,7 +25,7 @@ export function eventRoutes(app: Api, { store, now, audit, limits }: RouteContex
     '/v1/events/:id',
     { schema: { tags: ['events'], summary: 'One event', params: EventParams } },
     async (request): Promise<WireHit> => {
-      const hit = await find(request.params.id)
+      const hit = await find(request, request.params.id)
       await audit(auditEntry(request, now(), 'event', { detail: hit.id, rows: 1 }))
       return toWireHit(hit)
     },
@@ -45,9 +47,12 @@ export function eventRoutes(app: Api, { store, now, audit, limits }: RouteContex
       if (before > MAX_AROUND || after > MAX_AROUND) {
         throw new PipelineError('REQUEST_INVALID', { problem: `before and after go up to ${MAX_AROUND}` })
       }
-      const hit = await find(request.params.id)
+      const hit = await find(request, request.params.id)
       const [older, newer] = await withDeadline(reply, limits.searchMs, (signal) =>
-        Promise.all([neighbours(store, hit, before, 'desc', signal), neighbours(store, hit, after, 'asc', signal)]),
+        Promise.all([
+          neighbours(store, hit, before, 'desc', signal, lines.restrictionOf(request)),
+          neighbours(store, hit, after, 'asc', signal, lines.restrictionOf(request)),
+        ]),
       )
       const rows = older.length + 1 + newer.length
       await audit(auditEntry(request, now(), 'around', { detail: hit.id, rows }))

@@ -5,16 +5,13 @@ import { auditEntry } from '../audit.ts'
 import { withDeadline } from '../deadline.ts'
 import type { RouteContext } from '../options.ts'
 import { planPipes, type Step } from '../pipes/plan.ts'
-import type { Row } from '../pipes/row.ts'
 import { runPlan, takeRows } from '../pipes/run.ts'
 import { formatPipe } from '../query/format-pipes.ts'
 import { formatQuery } from '../query/format-query.ts'
 import { RangeBody, SearchBody } from '../schemas.ts'
+import { addWork, answerPiped, MAX_TABLE_ROWS } from '../search-answer.ts'
 import type { Api, SearchLine, SearchLines } from '../search-line.ts'
 import { readCursor, toWireHit, writeCursor } from '../wire.ts'
-
-/** Rows of a table in an answer; an export has them all. */
-const MAX_TABLE_ROWS = 10_000
 
 export function searchRoutes(app: Api, context: RouteContext, lines: SearchLines): void {
   const { store, now, audit, limits } = context
@@ -32,7 +29,7 @@ export function searchRoutes(app: Api, context: RouteContext, lines: SearchLines
       const page = request.body.cursor === undefined ? undefined : readCursor(request.body.cursor, query, order)
       const output = await withDeadline(reply, limits.searchMs, async (signal): Promise<SearchOutput> => {
         const read = await lines.read(page ? { query, ...isoRange(page.range) } : request.body, request, signal)
-        if (read.pipes.length > 0) return piped(context, read, request.body, signal)
+        if (read.pipes.length > 0) return answerPiped(store, read, request.body, signal)
         const range = page?.range ?? read.range
         const found = await store.search({ filter: read.filter, range, limit, order, cursor: page?.cursor }, signal)
         return {
@@ -66,37 +63,6 @@ export function explainRoutes(app: Api, context: RouteContext, lines: SearchLine
   )
 }
 
-async function piped(
-  { store }: RouteContext,
-  { filter, range, pipes, restriction }: SearchLine,
-  { limit = 100, order }: SearchInput,
-  signal: AbortSignal,
-): Promise<SearchOutput> {
-  const started = performance.now()
-  const plan = planPipes(pipes, range)
-  const { columns } = plan
-  const wanted = columns ? MAX_TABLE_ROWS : limit
-  const stats = { segments: 0, pruned: 0, rows: 0 }
-  const worked = (work: typeof stats) => add(stats, work)
-  const rows: Row[] = []
-  const run = runPlan({ store, filter, range, plan, signal, limit: wanted + 1, order, restriction, worked })
-  for await (const page of takeRows(run, wanted + 1)) {
-    for (const row of page) rows.push(row)
-    signal.throwIfAborted()
-  }
-  const more = rows.length > wanted
-  const shown = more ? rows.slice(0, wanted) : rows
-  return {
-    hits: columns ? [] : shown.map((row) => toWireHit(row.toHit())),
-    ...(columns && {
-      table: { columns: [...columns], rows: shown.map((row) => columns.map((column) => row.get(column))) },
-    }),
-    ...(more && { more }),
-    ...range,
-    stats: { ...stats, tookMs: performance.now() - started },
-  }
-}
-
 async function explain(
   { store }: RouteContext,
   { filter, asked, range, pipes, restriction }: SearchLine,
@@ -120,7 +86,7 @@ async function explain(
     signal,
     limit: plan.columns ? MAX_TABLE_ROWS : 100,
     restriction,
-    worked: (work) => add(stats, work),
+    worked: (work) => addWork(stats, work),
     trace: (step, rows) => {
       const told = steps[step]
       if (told) told.rows += rows
@@ -139,18 +105,6 @@ async function explain(
 
 function stepText(step: Step): string {
   return 'gather' in step ? step.gather.stages.map(formatPipe).join(' | ') : formatPipe(step.pipe)
-}
-
-/** A stream of pages looks at the same segments again and again: the most of one page counts, rows add up. */
-function add(
-  into: { segments: number; pruned: number; rows: number },
-  work: { segments: number; pruned: number; rows: number },
-): void {
-  if (work.segments > into.segments) {
-    into.segments = work.segments
-    into.pruned = work.pruned
-  }
-  into.rows += work.rows
 }
 
 const rangeOf = ({ since, until }: TimeRange): TimeRange => ({ since, until })

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import type { SessionOutput } from '../../core/api.ts'
+import type { LinkOutput, SessionOutput } from '../../core/api.ts'
 import { PipelineError } from '../../core/errors.ts'
 import { auditEntry } from '../audit.ts'
 import { checkOrigin } from '../auth/guard.ts'
@@ -64,6 +64,21 @@ export function sessionRoutes(app: Api, context: RouteContext, { sessions, cooki
       await audit(auditEntry(request, now(), 'sign-out'))
       setCookie(reply, cookieName, '', tls !== undefined, 0)
       reply.code(204)
+    },
+  )
+}
+
+/** Who can read the data folder may let somebody in: a fresh link without a restart. Not for a browser's session. */
+export function linkRoutes(app: Api, { now, audit }: RouteContext, signInLink: () => string): void {
+  app.post(
+    '/v1/session/link',
+    { schema: { tags: ['session'], summary: 'A link that signs in once; for the command line only' } },
+    async (request): Promise<LinkOutput> => {
+      if (request.actor?.session !== undefined) {
+        throw new PipelineError('AUTH_REFUSED', { reason: "links are made with the command line's token: haetae link" })
+      }
+      await audit(auditEntry(request, now(), 'link'))
+      return { link: signInLink() }
     },
   )
 }
