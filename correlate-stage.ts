@@ -8,6 +8,13 @@ import type { AlertBook } from './store/documents/alert-book.ts'
 const GATHER_MS = 200
 const GATHER_MATCHES = 10_000
 
+export interface ExceptedMatches {
+  readonly matches: number
+  readonly lastEventId: string
+  /** Event time, ms. */
+  readonly lastAt: number
+}
+
 export interface CorrelateStage {
   /** In bus order. Resolves to the number of alert changes written meanwhile. */
   correlate(matches: readonly RuleMatch[], watermark: number, partition: number, next: number): Promise<number>
@@ -18,6 +25,8 @@ export interface CorrelateStage {
   /** Per partition: the alerts of everything before are in the book. */
   readonly upTo: ReadonlyMap<number, number>
   readonly matchesPerRule: ReadonlyMap<string, number>
+  /** Exception -> what it kept from alerting since the start. */
+  readonly excepted: ReadonlyMap<string, ExceptedMatches>
   /** Runs `task` while no matches are being pushed or written. */
   between<T>(task: () => Promise<T>): Promise<T>
   /** Pushes what is gathered. */
@@ -81,7 +90,19 @@ export function openCorrelateStage(options: {
     return changes.length
   }
 
-  const count = ({ ruleId }: RuleMatch) => matchesPerRule.set(ruleId, (matchesPerRule.get(ruleId) ?? 0) + 1)
+  const excepted = new Map<string, ExceptedMatches>()
+  function count({ ruleId, excepted: by, eventId, timestamp }: RuleMatch): void {
+    matchesPerRule.set(ruleId, (matchesPerRule.get(ruleId) ?? 0) + 1)
+    for (const { exception } of by ?? []) {
+      const before = excepted.get(exception)
+      const later = before === undefined || timestamp >= before.lastAt
+      excepted.set(exception, {
+        matches: (before?.matches ?? 0) + 1,
+        lastEventId: later ? eventId : before.lastEventId,
+        lastAt: later ? timestamp : before.lastAt,
+      })
+    }
+  }
 
   // A quiet moment must not leave the last matches waiting.
   const timer = setInterval(() => {
@@ -91,6 +112,7 @@ export function openCorrelateStage(options: {
   return {
     upTo,
     matchesPerRule,
+    excepted,
     async correlate(matches, watermark, partition, next) {
       for (const match of matches) {
         gathered.push(match)

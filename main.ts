@@ -23,6 +23,7 @@ import { openIntake, runPump } from './core/pump.ts'
 import type { Source } from './core/source.ts'
 import { openCorrelateStage } from './correlate-stage.ts'
 import { loadRuleSet, openCorrelator, type RuleSet } from './correlator/rule-set.ts'
+import { openExceptionDesk } from './exceptions-desk.ts'
 import { openContainerSource } from './ingest/containers/container-source.ts'
 import { openFileSource } from './ingest/files/file-source.ts'
 import { logRoutes } from './ingest/http/log-routes.ts'
@@ -214,6 +215,13 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         unparsed: () => unparsed.tell(),
         reparse,
         rules: () => listRules(rules, correlation.matchesPerRule),
+        exceptions: openExceptionDesk({
+          folder: ruleSetPaths(config).exceptions,
+          rules: () => rules,
+          excepted: correlation.excepted,
+          now,
+          onChange: () => pool.exceptionsChanged(),
+        }),
         routes: async (app) => {
           const input = { intake, counters, now, warn: say, token: config.http.ingestToken }
           await app.register(logRoutes, { ...input, limits: { maxBodyBytes: bytesOf(config.http.maxBody) } })

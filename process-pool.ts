@@ -31,6 +31,11 @@ export interface ProcessTask {
   readonly poison: readonly number[]
 }
 
+/** Tasks that are sent later are worked on with the exceptions as they are on disk now. */
+export interface ExceptionsChanged {
+  readonly exceptionsChanged: true
+}
+
 export type ProcessAnswer =
   | { readonly ready: true }
   | { readonly ready?: false; readonly report: UnparsedReport }
@@ -76,6 +81,8 @@ interface Slot {
 export interface ProcessPool {
   readonly size: number
   process(delivery: Delivery): Promise<Processed>
+  /** Deliveries that are given later are judged with the exceptions as they are on disk now. */
+  exceptionsChanged(): void
   close(): Promise<void>
 }
 
@@ -194,6 +201,9 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
         queue.push({ delivery, poison: [], resolve, reject })
         feed()
       })
+    },
+    exceptionsChanged() {
+      for (const { worker } of slots) worker.postMessage({ exceptionsChanged: true } satisfies ExceptionsChanged)
     },
     async close() {
       closing = true

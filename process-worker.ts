@@ -5,15 +5,17 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Counters } from './core/counters.ts'
 import type { RuleMatch } from './core/detect.ts'
 import { EventBatchWriter } from './core/event-batch.ts'
-import { loadRuleSet, openDetector } from './correlator/rule-set.ts'
+import { completeDetector, loadRuleSet, withExceptionsOf } from './correlator/rule-set.ts'
+import { compileDetector } from './correlator/sigma/engine.ts'
 import { eventClock } from './event-clock.ts'
 import { openEnrichment } from './parsers/enrich/enrich.ts'
+import { takeCutSearches } from './parsers/grok/grok.ts'
 import { openMask } from './parsers/mask/mask.ts'
 import { loadPacks } from './parsers/packs.ts'
 import { parseBatch } from './parsers/parse-batch.ts'
 import { createParser } from './parsers/parser.ts'
 import { observeUnparsed } from './parsers/unparsed/observe.ts'
-import type { ProcessAnswer, ProcessSetup, ProcessTask, Progress } from './process-pool.ts'
+import type { ExceptionsChanged, ProcessAnswer, ProcessSetup, ProcessTask, Progress } from './process-pool.ts'
 import { SelectingWriter } from './reparse-select.ts'
 
 const { setup, progress } = workerData as { setup: ProcessSetup; progress: Progress }
@@ -28,7 +30,9 @@ const LOOK_EVERY_MS = 5_000
 const packs = loadPacks(setup.packs)
 const parser = createParser({ packs, defaultZone: setup.zone })
 const observer = observeUnparsed(packs)
-const detector = openDetector(loadRuleSet(setup))
+const rules = loadRuleSet(setup)
+const compiled = compileDetector(rules.loaded)
+let detector = completeDetector(compiled, rules)
 const enrichment = openEnrichment(setup.enrich, (line) => console.error(line))
 if (enrichment) setInterval(() => enrichment.look(), LOOK_EVERY_MS)
 const mask = setup.masking && openMask(setup.masking)
@@ -36,7 +40,12 @@ const selecting = setup.selection && new SelectingWriter(setup.selection)
 const writer = selecting ?? new EventBatchWriter()
 const counters = new Counters()
 
-port.on('message', ({ task, partition, offset, batch, poison }: ProcessTask) => {
+port.on('message', (asked: ProcessTask | ExceptionsChanged) => {
+  if ('exceptionsChanged' in asked) {
+    if (setup.exceptions !== undefined) detector = completeDetector(compiled, withExceptionsOf(rules, setup.exceptions))
+    return
+  }
+  const { task, partition, offset, batch, poison } = asked
   progress[0] = task
   const matches: RuleMatch[] = []
   let maxTimestamp = -Infinity
@@ -57,6 +66,8 @@ port.on('message', ({ task, partition, offset, batch, poison }: ProcessTask) => 
       for (const match of detector.detect(event, id, timestamp, partition, at)) matches.push(match)
     },
   })
+  const cut = takeCutSearches()
+  if (cut > 0) counters.add('parse_cut_searches_total', cut)
   const perSource = selecting?.counts() ?? counted
   const events = writer.count > 0 ? writer.finish() : undefined
   const answer: ProcessAnswer = {

@@ -20,6 +20,8 @@ export interface AuditEntry {
     | 'alert-status'
     | 'exception'
     | 'exception-end'
+    | 'exception'
+    | 'exception-end'
     | 'reparse'
     | 'sign-in'
     | 'sign-out'

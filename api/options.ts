@@ -12,7 +12,9 @@ import type {
 } from '../core/api.ts'
 import type { Counters } from '../core/counters.ts'
 import type { Alert } from '../core/detect.ts'
+import type { Alert } from '../core/detect.ts'
 import type { Documents } from '../core/documents.ts'
+import type { Scalar } from '../core/event.ts'
 import type { Scalar } from '../core/event.ts'
 import type { Filter } from '../core/query.ts'
 import type { EventStore } from '../core/store.ts'
@@ -53,6 +55,21 @@ export interface ExceptionDesk {
   end(id: string): WireException
 }
 
+/** The part of the exceptions of a node (exceptions-desk.ts) that the API tells, makes and ends. */
+export interface ExceptionDesk {
+  list(): ExceptionsOutput
+  /** @throws REQUEST_INVALID with the reason it cannot be */
+  create(request: {
+    alert: Alert
+    fields: Readonly<Record<string, Scalar | readonly Scalar[]>>
+    owner: string
+    reason: string
+    untilMs: number
+  }): WireException
+  /** @throws NOT_FOUND */
+  end(id: string): WireException
+}
+
 export interface ServerOptions {
   readonly store: EventStore
   readonly documents: Documents
@@ -60,6 +77,8 @@ export interface ServerOptions {
   readonly counters: Counters
   readonly sources: () => WireSource[]
   readonly rules: () => RulesOutput
+  /** Absent where nothing is detected. */
+  readonly exceptions?: ExceptionDesk
   /** Absent where nothing is detected. */
   readonly exceptions?: ExceptionDesk
   /** Absent where nothing is parsed. */

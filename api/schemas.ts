@@ -92,4 +92,17 @@ export const ExceptionBody = Type.Object(
   },
   strict,
 )
+const FieldValue = Type.Union([Type.String({ maxLength: 4096 }), Type.Number(), Type.Boolean()])
+export const ExceptionBody = Type.Object(
+  {
+    fields: Type.Record(
+      Type.String({ minLength: 1, maxLength: 300 }),
+      Type.Union([FieldValue, Type.Array(FieldValue, { minItems: 1, maxItems: 100 })]),
+      { maxProperties: 20 },
+    ),
+    reason: Type.String({ minLength: 1, maxLength: 1000 }),
+    until: Type.String({ minLength: 1, maxLength: 60 }),
+  },
+  strict,
+)
 export const SignInBody = Type.Object({ token: Type.String({ minLength: 1, maxLength: 200 }) }, strict)

@@ -364,6 +364,43 @@ export interface ExceptionInput {
   until: TimeText
 }
 
+/** GET /v1/exceptions: newest end first. */
+export interface ExceptionsOutput {
+  exceptions: WireException[]
+  refused: { file: string; reason: string }[]
+  /** ms: `matches` are counted from then on. */
+  since: number
+}
+export interface WireException {
+  id: string
+  title: string
+  /** Ids of rules and correlations; titles where they are loaded. */
+  rules: { id: string; title?: string }[]
+  owner: string
+  reason: string
+  /** Event time, ms; absent: all of the past. */
+  from?: number
+  until: number
+  /** expired: its end has passed. idle: no such rule is loaded. */
+  state: 'active' | 'expired' | 'idle'
+  file: string
+  /** Matches it held for, and the last of them. */
+  matches: number
+  lastEventId?: string
+  lastAt?: number
+}
+/**
+ * POST /v1/alerts/:id/exception -> WireException: what the alert's rule shall not alert on any more, from now on. POST
+ * /v1/exceptions/:id/end ends one now.
+ */
+export interface ExceptionInput {
+  /** Field -> value or values, as they stand in events; all of them must agree. */
+  fields: Record<string, Scalar | Scalar[]>
+  reason: string
+  /** Event time it ends at. */
+  until: TimeText
+}
+
 /** GET /v1/session; POST /v1/session {token} signs in with the one-time link's token. */
 export interface SessionOutput {
   user: string

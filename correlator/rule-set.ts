@@ -62,10 +62,24 @@ export function ruleSetOf(
   }
 }
 
+/**
+ * The same rules with the exceptions that lie in the folder now. Versions stay: exceptions that are added while running
+ * begin at a time and change no alert about what was before.
+ */
+export function withExceptionsOf(set: RuleSet, folder: string): RuleSet {
+  const read = readExceptionFolder(folder)
+  const checked = checkExceptions(set.loaded, read.exceptions)
+  return { ...set, exceptions: checked.exceptions, refusedExceptions: [...read.refused, ...checked.refused] }
+}
+
 /** The stateless half: matches with their exceptions and what they are folded by. */
 export function openDetector(set: RuleSet, options: DetectorOptions = {}): SigmaDetector {
-  const excepting = withExceptions(compileDetector(set.loaded, options), set.loaded, set.exceptions, options)
-  return withFoldFields(excepting, set.grouping)
+  return completeDetector(compileDetector(set.loaded, options), set, options)
+}
+
+/** @param compiled of the same rules: compiling is what costs */
+export function completeDetector(compiled: SigmaDetector, set: RuleSet, options: DetectorOptions = {}): SigmaDetector {
+  return withFoldFields(withExceptions(compiled, set.loaded, set.exceptions, options), set.grouping)
 }
 
 /** The stateful half. */

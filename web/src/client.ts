@@ -3,6 +3,8 @@
 import type {
   AlertsOutput,
   AroundOutput,
+  ExceptionInput,
+  ExceptionsOutput,
   FieldsOutput,
   HistogramInput,
   HistogramOutput,
@@ -16,6 +18,7 @@ import type {
   ValuesInput,
   ValuesOutput,
   WireAlert,
+  WireException,
 } from '../../core/api.ts'
 
 export class ApiError extends Error {
@@ -57,6 +60,10 @@ export const api = {
   alert: (id: string) => ask<WireAlert>(`/v1/alerts/${encodeURIComponent(id)}`),
   setStatus: (id: string, status: WireAlert['status'], reason?: string) =>
     post<WireAlert>(`/v1/alerts/${encodeURIComponent(id)}/status`, { status, ...(reason && { reason }) }),
+  exceptions: () => ask<ExceptionsOutput>('/v1/exceptions'),
+  makeException: (alertId: string, input: ExceptionInput) =>
+    post<WireException>(`/v1/alerts/${encodeURIComponent(alertId)}/exception`, input),
+  endException: (id: string) => post<WireException>(`/v1/exceptions/${encodeURIComponent(id)}/end`, {}),
   sources: () => ask<SourcesOutput>('/v1/sources'),
   unparsed: () => ask<UnparsedOutput>('/v1/unparsed'),
   rules: () => ask<RulesOutput>('/v1/rules'),

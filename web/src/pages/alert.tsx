@@ -1,19 +1,23 @@
 import { Alert, Anchor, Badge, Button, Group, Loader, Stack, Text, Title } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
 import type { WireAlert } from '../../../core/api.ts'
 import { api } from '../client.ts'
 import { formatTime, visible } from '../event-text.ts'
 import { useText } from '../i18n.tsx'
 import { EventRow } from '../parts/event-row.tsx'
+import { ExceptionForm } from '../parts/exception-form.tsx'
 import { Level } from '../parts/level.tsx'
 import { go } from '../router.ts'
 
 export function AlertPage({ id }: { id: string }) {
   const { t } = useText()
   const queries = useQueryClient()
+  const [excepting, setExcepting] = useState(false)
   const { data: alert, error } = useQuery({ queryKey: ['alert', id], queryFn: () => api.alert(id) })
   const change = useMutation({
-    mutationFn: (status: WireAlert['status']) => api.setStatus(id, status),
+    mutationFn: ({ status, reason }: { status: WireAlert['status']; reason?: string }) =>
+      api.setStatus(id, status, reason),
     onSuccess: () => {
       queries.invalidateQueries({ queryKey: ['alert', id] })
       queries.invalidateQueries({ queryKey: ['alerts'] })
@@ -38,18 +42,32 @@ export function AlertPage({ id }: { id: string }) {
       <Text>{alert.description}</Text>
       <Group gap="xs">
         {alert.status === 'open' && (
-          <Button size="xs" onClick={() => change.mutate('acknowledged')}>
+          <Button size="xs" onClick={() => change.mutate({ status: 'acknowledged' })}>
             {t('acknowledge')}
           </Button>
         )}
         {alert.status !== 'closed' && (
-          <Button size="xs" variant="default" onClick={() => change.mutate('closed')}>
+          <Button size="xs" variant="default" onClick={() => change.mutate({ status: 'closed' })}>
             {t('close')}
           </Button>
         )}
+        {alert.status !== 'closed' && (
+          <Button
+            size="xs"
+            variant="default"
+            onClick={() => change.mutate({ status: 'closed', reason: 'true positive' })}
+          >
+            {t('closeTrue')}
+          </Button>
+        )}
         {alert.status === 'closed' && (
-          <Button size="xs" variant="default" onClick={() => change.mutate('open')}>
+          <Button size="xs" variant="default" onClick={() => change.mutate({ status: 'open' })}>
             {t('reopen')}
+          </Button>
+        )}
+        {!excepting && (
+          <Button size="xs" variant="subtle" onClick={() => setExcepting(true)}>
+            {t('exceptionFromAlert')}
           </Button>
         )}
         {alert.tags.map((tag) => (
@@ -58,6 +76,7 @@ export function AlertPage({ id }: { id: string }) {
           </Badge>
         ))}
       </Group>
+      {excepting && <ExceptionForm alert={alert} onDone={() => setExcepting(false)} />}
       <div>
         {Object.entries(alert.entities).map(([name, values]) => (
           <div key={name} className="field mono">

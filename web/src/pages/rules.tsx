@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api } from '../client.ts'
 import { useText } from '../i18n.tsx'
+import { ExceptionList } from '../parts/exception-list.tsx'
 import { Level } from '../parts/level.tsx'
 
 export function RulesPage() {
@@ -31,6 +32,7 @@ export function RulesPage() {
           ))}
         </Alert>
       )}
+      <ExceptionList />
       <Table.ScrollContainer minWidth={340}>
         <Table striped>
           <Table.Thead>
