@@ -3,7 +3,7 @@
 // Atomic groups and possessive repetitions become (?=(...))\n unless what follows shows that giving back a character
 // could never help: then they are dropped, which is faster and equal.
 
-import { type CharSet, isSubset, overlaps, setSource, union } from './charset.ts'
+import { type CharSet, intersect, isSubset, negate, overlaps, setSource, union } from './charset.ts'
 import { allOf, first } from './first.ts'
 import { asRun, bare, hasBackReference, type Node } from './ir.ts'
 
@@ -63,9 +63,9 @@ export function emit(tree: Node, options: EmitOptions): Emitted {
  * An expression that begins with S+ and fails at some place fails one character later in the same run too: everything
  * the later start could reach, the earlier one has tried. So the search begins at the first character of a run only,
  * which makes it linear instead of quadratic. The same holds for each branch of a leading choice, for A?S+ where A is
- * left out, and for AS+ where A is part of S.
+ * left out, and for AS+ where A is part of S: there it begins at the first A of a run only.
  */
-function guardStart(node: Node): Node {
+export function guardStart(node: Node): Node {
   switch (node.t) {
     case 'cap':
     case 'ref':
@@ -89,7 +89,14 @@ function guardSequence(items: readonly Node[]): Node[] {
   const run = second && asRun(second)
   const begin = bare(head)
   if (run && second && bare(second).t === 'rep') {
-    if (begin.t === 'set' && isSubset(begin.set, run.set)) return [notAfter(begin.set), head, second, ...rest]
+    if (begin.t === 'set' && isSubset(begin.set, run.set)) {
+      const others: Node = { t: 'set', set: intersect(run.set, negate(begin.set)) }
+      const gap: Node = { t: 'rep', body: others, min: 0, max: Number.POSITIVE_INFINITY, kind: 'greedy' }
+      // from an A only, backwards up to the nearest A: so each character is passed once, however many the starts
+      const here: Node = { t: 'look', behind: false, negate: false, body: begin }
+      const earlier: Node = { t: 'look', behind: true, negate: true, body: { t: 'seq', items: [begin, gap] } }
+      return [here, earlier, head, second, ...rest]
+    }
     if (begin.t === 'rep' && begin.min === 0 && begin.max === 1 && begin.kind === 'greedy' && head === begin)
       return [{ t: 'alt', items: [begin.body, notAfter(run.set)] }, second, ...rest]
   }

@@ -11,12 +11,15 @@ import { expand, invalid } from './expand.ts'
 import { anchorOf, first } from './first.ts'
 import { hasBackReference } from './ir.ts'
 import { type AnyOf, cheapestFilter, requiredLiterals } from './literals.ts'
-import { findDanger } from './safety.ts'
+import { type Danger, findDanger } from './safety.ts'
+import { LONG_LINE, searchLong, tryLong } from './search.ts'
+import { mayBeQuadratic } from './search-cost.ts'
 import { standardPatterns } from './standard.ts'
 
 export type { GrokGroup } from './assign.ts'
 export { debugGrok, type GrokDebug } from './debug.ts'
 export { loadPatternFile } from './pattern-file.ts'
+export { LONG_LINE, takeCutSearches } from './search.ts'
 export { standardPatterns } from './standard.ts'
 
 export interface GrokOptions {
@@ -30,7 +33,7 @@ export interface GrokOptions {
   anchored?: 'start' | 'both' | 'none'
   /** Default true: the first pattern that matches wins. False: every pattern adds its captures. */
   breakOnMatch?: boolean
-  /** Throw GROK_UNSAFE instead of setting `safe` to false. */
+  /** Throw GROK_UNSAFE for every danger, not for exponential ones only. */
   refuseUnsafe?: boolean
 }
 
@@ -48,13 +51,18 @@ export interface Grok {
   /** Per pattern, what a matching line begins with; undefined when that may be anything, or nothing. */
   readonly firsts: readonly (CharSet | undefined)[]
   /**
-   * False when the analysis found a way to backtrack without bound: run such a pattern where it can be stopped. True
-   * speaks of one place to begin at. A search (`anchored: 'none'`) begins at many, so on long hostile lines it may still
-   * take time square to the line: anchor what reads lines from strangers.
+   * False when the analysis found a way to take more than time proportional to the line, from one place to begin at.
+   * On lines longer than LONG_LINE it is tried on longer and longer parts, and given up when that takes over 12 ms:
+   * takeCutSearches() counts them.
    */
   readonly safe: boolean
   /** What the analysis found, per unsafe pattern. */
   readonly dangers: readonly string[]
+  /**
+   * True when a search (`anchored: 'none'`) may take time square to the line: it begins at many places. Lines longer than
+   * LONG_LINE are then searched for 25 ms at most; takeCutSearches() counts those that were not searched to their end.
+   */
+  readonly guarded: boolean
   readonly groups: readonly GrokGroup[]
   /** The patterns apart, for who assigns what they capture. */
   readonly patterns: readonly GrokPattern[]
@@ -71,7 +79,8 @@ export const MAX_LINE = 64 * 1024
 
 /**
  * Compiles one pattern, or several that are tried in order.
- * @throws GROK_INVALID, GROK_UNKNOWN_PATTERN with place and column; GROK_UNSAFE when asked to
+ * @throws GROK_INVALID, GROK_UNKNOWN_PATTERN with place and column; GROK_UNSAFE for a pattern that can take time
+ *   exponential in the line, which no length of line would make bearable
  */
 export function compileGrok(pattern: string | readonly string[], options: GrokOptions = {}): Grok {
   const sources = typeof pattern === 'string' ? [pattern] : pattern
@@ -87,8 +96,11 @@ export function compileGrok(pattern: string | readonly string[], options: GrokOp
     )
   })
   const grok = new CompiledGrok(one, options.breakOnMatch ?? true)
-  if (options.refuseUnsafe && !grok.safe)
-    throw new PipelineError('GROK_UNSAFE', { place: options.place ?? 'grok', problem: grok.dangers.join('; ') })
+  const refused = one.filter(({ danger }) => danger && (danger.exponential || options.refuseUnsafe))
+  if (refused.length > 0) {
+    const problem = refused.map(({ danger }) => danger?.problem).join('; ')
+    throw new PipelineError('GROK_UNSAFE', { place: options.place ?? 'grok', problem })
+  }
   return grok
 }
 
@@ -109,13 +121,21 @@ class OnePattern {
   readonly required: readonly AnyOf[]
   readonly first: CharSet | undefined
   readonly groups: readonly GrokGroup[]
-  readonly danger: string | undefined
+  readonly danger: Danger
+  /** Long lines are searched by #singleHere and #multiHere. */
+  readonly guarded: boolean
   readonly fresh: (m: RegExpExecArray) => EcsEvent
   readonly into: (m: RegExpExecArray, event: EcsEvent) => void
   readonly #single: RegExp
   /** For subjects with a newline in them, when that makes a difference. */
   readonly #multi: RegExp | undefined
   readonly #filter: AnyOf | undefined
+  readonly #careful: boolean
+  /** What #single and #multi are, for one place to begin at; made when a long line comes. */
+  #singleHere: RegExp | undefined
+  #multiHere: RegExp | undefined
+  /** As #begins, for a pattern that may begin anywhere. */
+  readonly #starts: Uint8Array | undefined
   /** Anchored patterns: 1 for each code unit below 128 that a match can begin with, and at 128 for all others. */
   readonly #begins: Uint8Array | undefined
   readonly #loops: readonly {
@@ -137,11 +157,14 @@ class OnePattern {
     this.#single = build(single.source, place)
     this.#multi = single.linewise ? build(emit(tree, { ...options, singleLine: false }).source, place) : undefined
     this.danger = findDanger(tree)
+    this.guarded = anchored === 'none' && mayBeQuadratic(tree)
+    this.#careful = this.guarded || this.danger !== undefined
     this.required = requiredLiterals(tree)
     const begin = first(tree)
     const begins = begin === undefined || begin.empty ? undefined : begin.set
     this.first = anchored === 'none' ? undefined : begins
     this.#begins = begins && (anchored !== 'none' || anchorOf(tree)) ? beginsTable(begins) : undefined
+    this.#starts = this.guarded && begins ? beginsTable(begins) : undefined
     let group = single.groups
     const groupOfSlot = [...single.groupOfSlot]
     for (const loop of single.loops) for (const [slot] of loop.slots) groupOfSlot[slot] = ++group
@@ -171,9 +194,25 @@ class OnePattern {
       if (i === filter.length) return null
     }
     const multi = this.#multi
-    const found = multi !== undefined && line.includes('\n') ? multi.exec(line) : this.#single.exec(line)
+    const lines = multi !== undefined && line.includes('\n')
+    const found =
+      this.#careful && line.length > LONG_LINE
+        ? this.#execLong(line, lines)
+        : lines
+          ? multi.exec(line)
+          : this.#single.exec(line)
     if (found !== null && this.#loops.length > 0) this.#walkLoops(found)
     return found
+  }
+
+  #execLong(line: string, lines: boolean): RegExpExecArray | null {
+    if (this.danger !== undefined) return tryLong(lines ? (this.#multi as RegExp) : this.#single, line)
+    const sticky = lines
+      ? (this.#multiHere ??= new RegExp((this.#multi as RegExp).source, 'y'))
+      : (this.#singleHere ??= new RegExp(this.#single.source, 'y'))
+    // a text that a match must contain lies after its beginning
+    const last = this.#filter ? Math.max(...this.#filter.map((text) => line.lastIndexOf(text))) : line.length
+    return searchLong(sticky, line, this.#starts, last)
   }
 
   #walkLoops(found: RegExpExecArray): void {
@@ -222,6 +261,7 @@ class CompiledGrok implements Grok {
   readonly groups: readonly GrokGroup[]
   readonly safe: boolean
   readonly dangers: readonly string[]
+  readonly guarded: boolean
   readonly patterns: readonly GrokPattern[]
   readonly #all: readonly OnePattern[]
   readonly #first: boolean
@@ -233,7 +273,8 @@ class CompiledGrok implements Grok {
     this.source = all.map((one) => one.source).join('\n')
     this.required = all.map((one) => one.required)
     this.firsts = all.map((one) => one.first)
-    this.dangers = all.flatMap((one) => (one.danger === undefined ? [] : [one.danger]))
+    this.dangers = all.flatMap(({ danger }) => (danger ? [danger.problem] : []))
+    this.guarded = all.some((one) => one.guarded)
     this.safe = this.dangers.length === 0
     this.groups = all.flatMap((one) => one.groups)
     const [head, ...rest] = this.required.map((sets) => sets.filter((set) => set.length === 1).map((set) => set[0]!))

@@ -84,3 +84,26 @@ export function hostileLines(tree: Node, length: number, required: readonly stri
   }
   return [...lines]
 }
+
+/** Lines of pieces of what the node matches, cut and mixed by a seed: what no list of units thinks of. */
+export function* shuffledLines(tree: Node, length: number, seed: number, count: number): Generator<string> {
+  let state = seed >>> 0
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+  const wholes = Array.from({ length: 6 }, (_, pick) => sample(tree, pick, 1)).filter((text) => text !== '')
+  const units = ['a', '1', ' ', '.', '/', '"', ':', '=', '@', '-', '\\', '(', '[', '\n', '\t', '\u00e9']
+  for (let i = 0; i < count; i++) {
+    const pieces: string[] = []
+    for (let p = 1 + random(4); p > 0; p--) {
+      const whole = wholes[random(wholes.length)] ?? ''
+      const from = random(whole.length)
+      const piece = random(3) === 0 ? '' : whole.slice(from, from + 1 + random(whole.length - from))
+      pieces.push(piece + (units[random(units.length)] as string).repeat(1 + random(3)))
+    }
+    const unit = pieces.join('')
+    const lead = random(2) === 0 ? '' : (wholes[random(wholes.length)] ?? '').slice(0, length / 2)
+    yield lead + unit.repeat(Math.ceil((length - lead.length) / unit.length)).slice(0, length - lead.length)
+  }
+}

@@ -7,14 +7,15 @@
 //               that may fail:                                                        \S+.*x   .*a.*b
 //
 // It errs on the side of refusing. A choice or run inside an atomic group is never gone back into, so it cannot hurt
-// what follows the group. Repetitions with a maximum up to BOUNDED are taken for finite.
+// what follows the group. The first two, and a run handed round and round a loop, are exponential; the third is polynomial.
+// Repetitions with a maximum up to BOUNDED are taken for finite.
 
 import { anySet, type CharSet, negate as complement, intersect, isSubset, overlaps, wordSet } from './charset.ts'
 import { allOf, first } from './first.ts'
 import { bare, type Node } from './ir.ts'
 
-/** undefined: no super-linear backtracking found. Otherwise what was found, for people. */
-export type Danger = string | undefined
+/** undefined: no super-linear backtracking found. */
+export type Danger = { readonly problem: string; readonly exponential: boolean } | undefined
 
 const BOUNDED = 256
 /** Steps of the whole analysis; past it the pattern counts as unsafe. */
@@ -31,16 +32,27 @@ export function findDanger(tree: Node): Danger {
   try {
     analysis.visit(tree, undefined)
   } catch (error) {
-    if (error instanceof Found) return error.message
+    if (error instanceof Found) return { problem: error.message, exponential: error.exponential }
     throw error
   }
   return undefined
 }
 
-class Found extends Error {}
+class Found extends Error {
+  readonly exponential: boolean
+
+  constructor(problem: string, exponential = false) {
+    super(problem)
+    this.exponential = exponential
+  }
+}
 
 class Analysis {
   #steps = 0
+  /** Endless repetitions around the node at hand. */
+  readonly #around: Node[] = []
+  /** The repetition that a run can hand characters to. */
+  #reached: Node | undefined
 
   visit(node: Node, rest: Rest | undefined): void {
     this.#count()
@@ -86,21 +98,29 @@ class Analysis {
     }
     const body = bare(node.body)
     if (body.t === 'alt') this.#choice(body.items)
-    if (body.t !== 'set') this.visit(node.body, { node, rest: after })
+    if (body.t !== 'set') {
+      this.#around.push(node)
+      this.visit(node.body, { node, rest: after })
+      this.#around.pop()
+    }
     if (node.kind === 'possessive') return
     const set = allOf(node.body)
     if (this.#reaches(after, set, firstOf(node.body), body.t === 'set'))
-      throw new Found(`${describe(node)} is followed by another repetition over the same characters`)
+      throw new Found(
+        `${describe(node)} is followed by another repetition over the same characters`,
+        this.#reached !== undefined && this.#around.includes(this.#reached), // handed round and round
+      )
   }
 
   #choice(items: readonly Node[]): void {
     for (let i = 0; i < items.length; i++)
       for (let j = i + 1; j < items.length; j++) {
         this.#count()
+        if (differ(items[i]!, items[j]!)) continue
         const a = first(items[i]!)
         const b = first(items[j]!)
         if (!a || !b || a.empty || b.empty || overlaps(a.set, b.set))
-          throw new Found('a repeated choice has branches that can begin alike')
+          throw new Found('a repeated choice has branches that can begin alike', true)
       }
   }
 
@@ -129,7 +149,10 @@ class Analysis {
       case 'atomic':
         return this.#reaches({ node: node.body, rest }, set, within, direct)
       case 'rep': {
-        if (node.max > BOUNDED && overlaps(firstOf(node.body), within) && this.#canFail(rest)) return true
+        if (node.max > BOUNDED && overlaps(firstOf(node.body), within) && this.#canFail(rest)) {
+          this.#reached = node
+          return true
+        }
         if (node.min === 0 && this.#reaches(rest, set, within, direct)) return true
         return node.max > 0 && node.max <= BOUNDED && this.#reaches({ node: node.body, rest }, set, within)
           ? true
@@ -168,7 +191,30 @@ class Analysis {
   }
 }
 
-function alwaysMatches(node: Node): boolean {
+/** Two sequences of single characters that cannot both stand at one place, nor one begin the other. */
+function differ(a: Node, b: Node): boolean {
+  const left = characters(a)
+  const right = characters(b)
+  if (!left || !right) return false
+  for (let i = 0; i < Math.min(left.length, right.length); i++) if (!overlaps(left[i]!, right[i]!)) return true
+  return false
+}
+
+function characters(node: Node): CharSet[] | undefined {
+  const n = bare(node)
+  if (n.t === 'set') return [n.set]
+  if (n.t !== 'seq') return undefined
+  const sets: CharSet[] = []
+  for (const item of n.items) {
+    const one = bare(item)
+    if (one.t !== 'set') return undefined
+    sets.push(one.set)
+  }
+  return sets
+}
+
+/** False when it can fail. */
+export function alwaysMatches(node: Node): boolean {
   switch (node.t) {
     case 'seq':
       return node.items.every(alwaysMatches)
