@@ -71,8 +71,18 @@ function list(node: Node, key: string): string {
 
 const has = (node: Node, key: string): boolean => node?.[key] !== undefined
 
+/** Logs of one cloud come under one dataset; which log it is, is told by where the vendor's object stands. */
+const logsOfClouds = {
+  azure: ['signinlogs', 'auditlogs', 'activitylogs', 'identity_protection', 'graphactivitylogs', 'platformlogs'],
+  gcp: ['audit'],
+} as const
+
 /** Vendor events that came as they are, without `event.dataset`: told by keys only that vendor writes together. */
 function shapeOf(event: EcsEvent): string {
+  for (const cloud of ['azure', 'gcp'] as const) {
+    const node = child(event, cloud)
+    if (node !== undefined) for (const log of logsOfClouds[cloud]) if (has(node, log)) return `${cloud}.${log}`
+  }
   if (has(event, 'eventSource') && has(event, 'eventName') && (has(event, 'awsRegion') || has(event, 'userIdentity')))
     return 'cloudtrail'
   if (has(event, 'auditID') && has(event, 'verb')) return 'kubernetes'
@@ -260,12 +270,19 @@ const services: Record<string, Check> = {
     facts.dataset.startsWith('linux.'),
   ),
   'aws/cloudtrail': any(from('aws.cloudtrail', 'cloudtrail'), looksLike('cloudtrail')),
-  'azure/activitylogs': from('azure.activitylogs'),
-  'azure/auditlogs': from('azure.auditlogs', 'entra.auditlogs', 'entra.audit'),
-  'azure/signinlogs': from('azure.signinlogs', 'entra.signinlogs', 'entra.signin'),
-  'azure/riskdetection': from('azure.identity_protection', 'azure.riskdetection', 'entra.riskdetection'),
-  'azure/pim': from('azure.pim', 'entra.pim', 'azure.identity_protection'),
-  'gcp/gcp.audit': any(from('gcp.audit', 'gcp.auditlogs'), looksLike('gcp')),
+  'azure/activitylogs': any(from('azure.activitylogs'), looksLike('azure.activitylogs')),
+  'azure/auditlogs': any(from('azure.auditlogs', 'entra.auditlogs', 'entra.audit'), looksLike('azure.auditlogs')),
+  'azure/signinlogs': any(from('azure.signinlogs', 'entra.signinlogs', 'entra.signin'), looksLike('azure.signinlogs')),
+  'azure/riskdetection': any(
+    from('azure.identity_protection', 'azure.riskdetection', 'entra.riskdetection'),
+    looksLike('azure.identity_protection'),
+  ),
+  'azure/pim': any(
+    from('azure.pim', 'entra.pim', 'azure.identity_protection'),
+    looksLike('azure.identity_protection'),
+    looksLike('azure.auditlogs'),
+  ),
+  'gcp/gcp.audit': any(from('gcp.audit', 'gcp.auditlogs'), looksLike('gcp'), looksLike('gcp.audit')),
   'gcp/google_workspace.admin': any(from('google_workspace.admin', 'gsuite.admin'), looksLike('gcp')),
   'gcp/google_workspace.login': any(from('google_workspace.login', 'gsuite.login'), looksLike('gcp')),
   'kubernetes/audit': any(from('kubernetes.audit', 'kubernetes.audit_logs', 'k8s.audit'), looksLike('kubernetes')),

@@ -65,7 +65,6 @@ eventType: aws.cloudtrail.event_type
 sourceIPAddress: source.address source.ip
 userAgent: user_agent.original
 awsRegion: cloud.region
-recipientAccountId: cloud.account.id
 errorCode: aws.cloudtrail.error_code error.code
 errorMessage: aws.cloudtrail.error_message error.message
 requestParameters: aws.cloudtrail.flattened.request_parameters
