@@ -106,6 +106,7 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
     const correlator = openCorrelator(rules, {
       restore: restored.correlatorState,
       allowedLatenessMs: durationMs(config.lateness),
+      maxStateBytes: bytesOf(config.correlationMemory),
       counters,
     })
     const alerts = openAlertBook(documents)

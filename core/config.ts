@@ -132,6 +132,12 @@ export const ConfigSchema = Type.Object(
       default: '10m',
       description: 'How late an event may come and still count for a correlation.',
     },
+    correlationMemory: {
+      ...Bytes,
+      default: '256 MiB',
+      description:
+        'What all correlations may keep together; beyond, the one that keeps most lets go of its oldest groups.',
+    },
   },
   strict,
 )

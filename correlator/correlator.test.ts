@@ -247,6 +247,33 @@ test('a group that grows is not evicted while others can be', () => {
   expect(said(correlator.push([a('4', 1)], T + MINUTE))).toEqual(['changed 4'])
 })
 
+test('all rules share one bound: the one that takes the most gives way, oldest event first, and says so', () => {
+  const more = correlation('other', ['b'], { condition: { bounds: [{ op: 'gte', value: 3 }], fields: [] } })
+  const correlator = open([three, more], { maxStateBytes: 100_000 })
+  for (let i = 0; i < 5; i++) correlator.push([match('b', `b${i}`, T, ip(`quiet${i}`))], T)
+  // the later half comes first: what goes is what is old, not what came early
+  const times = [...Array(500).keys()].map((i) => (i + 250) % 500)
+  for (const i of times) correlator.push([match('a', `e${i}`, T + i, ip(`k${i}`))], T)
+  expect(correlator.stateBytes).toBeLessThanOrEqual(100_000)
+  expect(correlator.degraded()).toMatchObject([{ rule: 'three', reason: 'evicted' }])
+  expect(correlator.degraded()[0]?.matches).toBeGreaterThan(350)
+  const again = (rule: string, key: string, n: number) => match(rule, `x${key}${n}`, T + 500, ip(key))
+  expect(said(correlator.push([again('a', 'k499', 1), again('a', 'k499', 2)], T))).toEqual(['raised 3'])
+  expect(said(correlator.push([again('a', 'k0', 1), again('a', 'k0', 2)], T))).toEqual([])
+  expect(said(correlator.push([again('b', 'quiet0', 1), again('b', 'quiet0', 2)], T))).toEqual(['raised 3'])
+})
+
+test('what is counted against the bound is given back when groups end, and is the same after a restart', () => {
+  const correlator = open([three], {})
+  for (let i = 0; i < 50; i++) correlator.push([a(`e${i}`, 0, ip(`k${i % 20}`))], T)
+  const { stateBytes } = correlator
+  expect(stateBytes).toBeGreaterThan(20 * 600)
+  const restored = open([three], { restore: JSON.parse(JSON.stringify(correlator.snapshot())) })
+  expect(restored.stateBytes).toBe(stateBytes)
+  correlator.push([], T + 24 * 60 * MINUTE)
+  expect([correlator.groupCount, correlator.stateBytes]).toEqual([0, 0])
+})
+
 test('a flooded group keeps its alert, says that it is approximate, and stays small', () => {
   const correlator = open([three], { maxMatchesPerGroup: 1000 })
   const changes: AlertChange[] = []

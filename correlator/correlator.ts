@@ -6,7 +6,13 @@
 import type { Counters } from '../core/counters.ts'
 import type { Alert, AlertChange, Correlator, RuleMatch } from '../core/detect.ts'
 import { PipelineError } from '../core/errors.ts'
-import { Correlation, type CorrelationSnapshot, type Derived, type LeftOut } from './windows/correlation.ts'
+import {
+  type Budget,
+  Correlation,
+  type CorrelationSnapshot,
+  type Derived,
+  type LeftOut,
+} from './windows/correlation.ts'
 import { digestOf, shortHash } from './windows/episode.ts'
 import { fieldName, GroupKeys } from './windows/group-key.ts'
 import { isSameFlat, Reasons } from './windows/intern.ts'
@@ -25,8 +31,13 @@ export interface CorrelatorOptions {
   readonly rulesById: ReadonlyMap<string, RuleInfo>
   /** What `snapshot()` gave. Correlations whose version changed since start empty; see `cold`. */
   readonly restore?: unknown
-  /** Groups a correlation keeps at once; beyond, the least recently touched goes. Default 100,000. */
+  /** Groups a correlation keeps at once; beyond, the oldest by event time go. Default 1,000,000. */
   readonly maxKeysPerRule?: number
+  /**
+   * Memory the groups of all correlations may take together, estimated from above. Beyond, the correlation that takes the
+   * most lets go of its oldest groups by event time. Default 256 MiB.
+   */
+  readonly maxStateBytes?: number
   /** Matches a group keeps within timespan and lateness; beyond, its counts are lower bounds. Default 10,000. */
   readonly maxMatchesPerGroup?: number
   /** How far behind the newest event a match may come and still count. Default 10 minutes. */
@@ -43,8 +54,9 @@ export interface WindowCorrelator extends Correlator {
   degraded(): { readonly rule: string; readonly reason: LeftOut; readonly matches: number }[]
   /** Ids of correlations that began without the state of the snapshot, because they are new or changed. */
   readonly cold: readonly string[]
-  /** Groups held now, over all correlations. */
+  /** Groups held now, over all correlations, and what they take as it is counted against `maxStateBytes`. */
   readonly groupCount: number
+  readonly stateBytes: number
 }
 
 interface Snapshot {
@@ -98,13 +110,28 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     return known
   }
   const correlations = new Map<string, Correlation>()
+  const budget: Budget = {
+    maxBytes: options.maxStateBytes ?? 256 * 1024 * 1024,
+    bytes: 0,
+    relieve() {
+      // A hundredth at once, in steps: what is the greatest changes meanwhile.
+      const until = 0.99 * this.maxBytes
+      const step = Math.max(1, (this.bytes - until) / 4)
+      while (this.bytes > until) {
+        let greatest: Correlation | undefined
+        for (const one of correlations.values()) if (one.bytes > (greatest?.bytes ?? 0)) greatest = one
+        if (!greatest) return
+        greatest.release(step)
+      }
+    },
+  }
   for (const spec of ordered) {
     const grouped = spec.id.startsWith(GROUPED)
     const ruleId = grouped ? spec.id.slice(GROUPED.length) : spec.id
     correlations.set(
       spec.id,
       new Correlation(spec, {
-        maxKeys: options.maxKeysPerRule ?? 100_000,
+        maxKeys: options.maxKeysPerRule ?? 1_000_000,
         maxMatchesPerGroup: options.maxMatchesPerGroup ?? 10_000,
         pointFields: usedBy.has(spec.id) ? fieldsAbove(spec.id, all) : undefined,
         above: spec.rules.some(({ id }) => correlations.has(id)),
@@ -113,6 +140,7 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
         kind: grouped ? 'event' : 'correlation',
         ruleId,
         leaveOut: leaveOut(ruleId),
+        budget,
       }),
     )
   }
@@ -192,6 +220,10 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
       return sum
     },
 
+    get stateBytes() {
+      return budget.bytes
+    },
+
     push(matches, to) {
       const changes: AlertChange[] = []
       for (const match of matches) {
@@ -218,6 +250,7 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
       }
       if (to > watermark) watermark = to
       advance(watermark - allowedLatenessMs, changes)
+      if (budget.bytes > budget.maxBytes) budget.relieve()
       counters?.add('correlate_matches_total', matches.length)
       return changes
     },

@@ -7,7 +7,7 @@ import { alertId, alertOf, type Episode, type Point, shortHash } from './episode
 import { Group, type GroupSnapshot, type Sent } from './group.ts'
 import { fieldName, fieldValues, fullKey, type GroupKeys, type Valued } from './group-key.ts'
 import { type GroupRules, groupRules } from './group-rules.ts'
-import { indexList, isSameFlat } from './intern.ts'
+import { indexList } from './intern.ts'
 import { OldestGroups } from './oldest-groups.ts'
 import type { MatchPacker, MatchUnpacker } from './packed-matches.ts'
 import type { CorrelationSpec } from './spec.ts'
@@ -34,6 +34,15 @@ export interface CorrelationOptions {
   /** The rule that alerts name: the correlation, or the rule whose alerts it folds. */
   readonly ruleId: string
   readonly leaveOut: (reason: LeftOut, count: number) => void
+  readonly budget: Budget
+}
+
+/** What the groups of all correlations may take together. */
+export interface Budget {
+  readonly maxBytes: number
+  bytes: number
+  /** Called when it is more: makes room. */
+  relieve(): void
 }
 
 /** A match for a correlation above, or one to take back. */
@@ -46,7 +55,6 @@ export interface Derived {
 export interface CorrelationSnapshot {
   readonly id: string
   readonly version: string
-  readonly turn: number
   /** Their matches are packed in this order. */
   readonly groups: readonly GroupSnapshot[]
 }
@@ -71,8 +79,8 @@ export class Correlation {
   readonly #oldest = new OldestGroups(this.#groups)
   readonly #due = new DueHeap<Group>()
   #touched: Group[] = []
-  /** Counts calls of `advance`: the time by which the least recently touched group is found. */
-  #turn = 1
+  /** Of its groups, as counted in the budget. */
+  #bytes = 0
   /** The most values that a match had. */
   #widest = 1
   readonly #measure: string
@@ -94,6 +102,10 @@ export class Correlation {
 
   get groupCount(): number {
     return this.#groups.size
+  }
+
+  get bytes(): number {
+    return this.#bytes
   }
 
   /**
@@ -136,7 +148,9 @@ export class Correlation {
     if (take === 'remove') {
       for (const key of side.keys.of(point)) {
         const group = this.#groups.get(key)
-        if (group?.remove(point.t, id)) this.#touch(group)
+        if (!group?.remove(point.t, id)) continue
+        this.#weigh(group)
+        this.#touch(group)
       }
       return
     }
@@ -164,22 +178,27 @@ export class Correlation {
       let group = this.#groups.get(key)
       if (group === undefined) {
         if (this.#groups.size >= this.#options.maxKeys) this.#evict()
+        if (this.#options.budget.bytes > this.#options.budget.maxBytes) this.#options.budget.relieve()
         group = new Group(key)
         this.#groups.set(key, group)
       }
       const done = group.insert(stored)
       if (done === 'flooded') this.#options.leaveOut('flooded', 1)
       if (done !== 'new') continue
+      if (group.counted === 0) this.#oldest.see(group)
       if (group.matches.length > this.rules.maxMatches) {
         this.#options.leaveOut('flooded', group.matches.length >> 1)
         group.shed(this.rules)
       }
+      this.#weigh(group)
       this.#touch(group)
     }
   }
 
   /** Only what is asked for above, by names of rules; the matches of a group mostly have the same, kept once. */
   #pointFields({ fields }: Valued, keys: readonly string[]): RuleMatch['fields'] {
+    const before = this.#groups.get(keys[0] as string)?.matches.at(-1)?.fields
+    if (before !== undefined && this.#saysTheSame(before, fields)) return before
     let asked: Record<string, Scalar | readonly Scalar[]> = {}
     for (const name of this.rules.pointFields) {
       const value = Object.hasOwn(fields, name) ? fields[name] : undefined
@@ -187,8 +206,18 @@ export class Correlation {
       if (name === '__proto__') asked = { ...asked, [name]: value }
       else asked[name] = value
     }
-    const before = this.#groups.get(keys[0] as string)?.matches.at(-1)?.fields
-    return before && isSameFlat(before, asked) ? before : asked
+    return asked
+  }
+
+  /** Of what is asked for above; lists are never the same. */
+  #saysTheSame(before: RuleMatch['fields'], fields: RuleMatch['fields']): boolean {
+    const names = this.rules.pointFields
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i] as string
+      const known = Object.hasOwn(before, name) ? before[name] : undefined
+      if (known !== (Object.hasOwn(fields, name) ? fields[name] : undefined)) return false
+    }
+    return true
   }
 
   /** What the condition's fields say of a match. */
@@ -224,9 +253,9 @@ export class Correlation {
   advance(horizon: number, changes: AlertChange[], derived: Derived[]): void {
     const touched = this.#touched
     if (touched.length > 0) this.#touched = []
-    this.#turn++
     for (const group of touched) {
       group.touched = false
+      if (group.counted === 0) continue // dropped to make room
       if (this.rules.judging === 'rising' && group.mayTell(this.rules)) this.#tell(group, changes, derived)
       this.#schedule(group)
     }
@@ -247,12 +276,11 @@ export class Correlation {
 
   snapshot(packer: MatchPacker): CorrelationSnapshot {
     const groups = Array.from(this.#groups.values(), (group) => group.snapshot(packer))
-    return { id: this.spec.id, version: this.spec.version, turn: this.#turn, groups }
+    return { id: this.spec.id, version: this.spec.version, groups }
   }
 
   /** @param unpacker where the matches of its groups are next */
   restore(snapshot: CorrelationSnapshot, unpacker: MatchUnpacker): void {
-    this.#turn = snapshot.turn
     for (const saved of snapshot.groups) {
       const group = Group.restore(saved, unpacker)
       for (const { values } of group.matches) if (Array.isArray(values)) this.#seeWidth(values.length)
@@ -267,7 +295,6 @@ export class Correlation {
   }
 
   #touch(group: Group): void {
-    group.turn = this.#turn
     if (group.touched) return
     group.touched = true
     this.#touched.push(group)
@@ -275,9 +302,10 @@ export class Correlation {
 
   #schedule(group: Group): void {
     if (group.idle) {
-      this.#groups.delete(group.key)
+      this.#forget(group)
       return
     }
+    this.#weigh(group)
     const due = group.due(this.rules)
     if (due >= group.dueAt) return
     group.dueAt = due
@@ -289,31 +317,48 @@ export class Correlation {
     group.settle(this.rules, this.#horizon)
   }
 
-  /**
-   * Makes room: the least recently touched hundredth of the groups goes, but for those whose alert is still growing while
-   * there are others. Many at once, because to find them all groups are looked through.
-   */
+  /** Makes room: the oldest hundredth of the groups goes. Many at once, because to find them all are looked through. */
   #evict(): void {
-    let left = Math.max(1, Math.floor(this.#options.maxKeys / 100))
-    const spared = new Set<Group>()
-    for (; left > 0; left--) {
-      let group = this.#oldest.take(spared)
-      while (group?.told && spared.size < this.#options.maxKeys / 2) {
-        spared.add(group)
-        group = this.#oldest.take(spared)
-      }
-      if (!group) break
-      this.#drop(group)
-    }
-    for (const group of spared)
-      if (left-- > 0) this.#drop(group)
-      else group.turn = this.#turn // behind the others, so that the next search does not meet them first
-    if (this.#due.size > 1.25 * this.#options.maxKeys) this.#due.keep((group) => this.#groups.get(group.key) === group)
+    for (let left = Math.max(1, Math.floor(this.#options.maxKeys / 100)); left > 0; left--)
+      if (!this.#dropOldest()) break
+    this.#tidy()
   }
 
-  #drop(group: Group): void {
-    this.#groups.delete(group.key)
+  /** Drops its oldest groups until at least so many bytes are free, or nothing is left. */
+  release(bytes: number): void {
+    const until = this.#bytes - bytes
+    while (this.#bytes > until && this.#dropOldest());
+    this.#tidy()
+  }
+
+  #dropOldest(): boolean {
+    const group = this.#oldest.take()
+    if (!group) return false
     this.#options.leaveOut('evicted', group.matches.length)
+    this.#forget(group)
+    return true
+  }
+
+  /** What is due is asked when its time comes; until then the heap would keep what was dropped. */
+  #tidy(): void {
+    if (this.#due.size > 1.25 * this.#groups.size + 64) this.#due.keep((group) => this.#groups.get(group.key) === group)
+  }
+
+  #forget(group: Group): void {
+    if (this.#groups.get(group.key) === group) this.#groups.delete(group.key)
+    this.#count(group, 0)
+  }
+
+  #weigh(group: Group): void {
+    const { weight } = group
+    if (weight !== group.counted && this.#groups.get(group.key) === group) this.#count(group, weight)
+  }
+
+  #count(group: Group, bytes: number): void {
+    const more = bytes - group.counted
+    group.counted = bytes
+    this.#bytes += more
+    this.#options.budget.bytes += more
   }
 
   /** Says how the group's alerts differ from what was said before. */
