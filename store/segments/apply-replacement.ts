@@ -55,7 +55,7 @@ async function writeOne(
 ): Promise<void> {
   const facts = { covers: [], base: catalog.coverage.base(), replaces: [], replacement: true as const, supersedes }
   try {
-    const { path } = await writeSegment(catalog.dir, head, facts, crash)
+    const { path } = await writeSegment(catalog.disk, catalog.dir, head, facts, crash)
     const segment = catalog.open(path)
     check()
     // In one step for whoever looks: the old versions go, the newer ones come.

@@ -1,11 +1,11 @@
 // The sealed segments of a store: which are there, who reads them, which of their rows newer versions hide, and which are
 // set aside. A file goes when it is out of the catalog and the last reader has left.
 
-import { renameSync, rmSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Counters } from '../../core/counters.ts'
 import { isPipelineError, type PipelineError } from '../../core/errors.ts'
 import { Coverage } from './coverage.ts'
+import type { Disk } from './disk.ts'
 import { Hidden, hasBit } from './hidden.ts'
 import { findRow, type RowId, type RowPlace } from './locate.ts'
 import type { Lru } from './lru.ts'
@@ -20,10 +20,12 @@ export interface CatalogOptions {
   readonly dir: string
   readonly counters: Counters
   readonly cache: Lru
+  readonly disk: Disk
 }
 
 export class Catalog {
   readonly dir: string
+  readonly disk: Disk
   readonly counters: Counters
   readonly coverage = new Coverage()
   readonly hidden = new Hidden()
@@ -38,12 +40,13 @@ export class Catalog {
   #nextSequence: number
 
   /** Opens what is in the folder. @throws CONFIG_INVALID for files of a format this build does not know */
-  constructor({ dir, counters, cache }: CatalogOptions) {
+  constructor({ dir, counters, cache, disk }: CatalogOptions) {
     this.dir = dir
+    this.disk = disk
     this.counters = counters
     this.#cache = cache
     this.retired = readRetired(dir)
-    const opened = openSegments(dir, this.retired, cache, this.#files)
+    const opened = openSegments(disk, dir, this.retired, cache, this.#files)
     this.#sealed = opened.segments
     this.#nextSequence = opened.nextSequence
     for (const [partition, runs] of this.retired.runs) {
@@ -59,6 +62,10 @@ export class Catalog {
 
   get sealed(): readonly Sealed[] {
     return this.#sealed
+  }
+
+  get nextSequence(): number {
+    return this.#nextSequence
   }
 
   takeSequence(): number {
@@ -85,8 +92,8 @@ export class Catalog {
   /** What a failed write may have left must not come into force at the next start. @throws where the disk refuses */
   discard(sequence: number): void {
     const path = join(this.dir, segmentName(sequence))
-    rmSync(path, { force: true })
-    rmSync(path.replace(/\.seg$/, TEMPORARY_SUFFIX), { force: true })
+    this.disk.removeNow(path)
+    this.disk.removeNow(path.replace(/\.seg$/, TEMPORARY_SUFFIX))
   }
 
   visibleRows(segment: SegmentView): number {
@@ -135,7 +142,7 @@ export class Catalog {
     if (!segment) return
     this.#sealed = this.#sealed.filter((other) => other !== segment)
     this.#files.forget(segment.path)
-    renameSync(segment.path, quarantinePath(segment.path))
+    this.disk.renameNow(segment.path, quarantinePath(segment.path))
     for (const [partition, from, to] of segment.summary.covers) this.coverage.addLost(partition, from, to)
     this.#count(error)
     try {
@@ -153,7 +160,7 @@ export class Catalog {
 
   #unlink(segment: Sealed): void {
     this.#files.forget(segment.path)
-    unlinkSync(segment.path)
+    this.disk.unlinkNow(segment.path)
   }
 }
 

@@ -23,6 +23,7 @@ import { applyReplacement } from './apply-replacement.ts'
 import { BatchCursor } from './batch-cursor.ts'
 import { Catalog, isReplacement } from './catalog.ts'
 import { chooseRun, mergeRun } from './compaction.ts'
+import { type Disk, nodeDisk } from './disk.ts'
 import { queryBudget } from './evaluate.ts'
 import { compileFilter } from './filter.ts'
 import { Head } from './head.ts'
@@ -58,6 +59,8 @@ export interface EngineOptions {
   readonly sealRetryMs?: number
   /** Small segments are merged this often; 0: never. Default 10 s. */
   readonly compactEveryMs?: number
+  /** Test seam. */
+  readonly disk?: Disk
   /** Test seam. */
   readonly crash?: CrashPoint
 }
@@ -110,7 +113,12 @@ export class SegmentEngine implements SegmentStore {
     this.#counters = options.counters
     this.#now = options.now ?? Date.now
     this.#cache = new Lru(options.cacheBytes ?? DEFAULTS.cacheBytes)
-    this.#catalog = new Catalog({ dir: options.dir, counters: options.counters, cache: this.#cache })
+    this.#catalog = new Catalog({
+      dir: options.dir,
+      counters: options.counters,
+      cache: this.#cache,
+      disk: options.disk ?? nodeDisk,
+    })
     this.#head = this.#newHead(new Set())
     const sealAfterMs = options.sealAfterMs ?? DEFAULTS.sealAfterMs
     const sealDue = () => {
@@ -419,7 +427,7 @@ export class SegmentEngine implements SegmentStore {
     for (let wait = retryMs; ; wait = Math.min(wait * 2, 30_000)) {
       try {
         if (this.#broken) throw this.#broken
-        const { path } = await writeSegment(this.#options.dir, head, facts, this.#options.crash)
+        const { path } = await writeSegment(this.#catalog.disk, this.#options.dir, head, facts, this.#options.crash)
         const segment = this.#catalog.open(path)
         // In one step for whoever looks: the head goes, the file comes.
         this.#sealing = this.#sealing.filter((sealing) => sealing.head !== head)

@@ -1,8 +1,9 @@
 // Start: summaries only, leftovers removed, what is damaged set aside.
 
-import { mkdirSync, readdirSync, renameSync, unlinkSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { isPipelineError, type PipelineError } from '../../core/errors.ts'
+import type { Disk } from './disk.ts'
 import type { Lru } from './lru.ts'
 import type { Retired } from './retired.ts'
 import { type FileCache, readSummary, Sealed } from './sealed.ts'
@@ -15,22 +16,22 @@ export interface OpenedSegments {
   readonly nextSequence: number
 }
 
-export function openSegments(dir: string, retired: Retired, cache: Lru, files: FileCache): OpenedSegments {
+export function openSegments(disk: Disk, dir: string, retired: Retired, cache: Lru, files: FileCache): OpenedSegments {
   mkdirSync(dir, { recursive: true })
-  let nextSequence = 1
+  let nextSequence = retired.next
   const corrupt: PipelineError<'SEGMENT_CORRUPT'>[] = []
   const found: Sealed[] = []
   for (const name of readdirSync(dir)) {
     const path = join(dir, name)
     if (name.endsWith('.tmp')) {
-      unlinkSync(path) // never renamed: nothing in it was promised to anyone
+      disk.unlinkNow(path) // never renamed: nothing in it was promised to anyone
       continue
     }
     const sequence = Number(/^(\d{12})\.seg/.exec(name)?.[1] ?? 0)
     nextSequence = Math.max(nextSequence, sequence + 1)
     if (!name.endsWith(SEGMENT_SUFFIX)) continue
     if (retired.sequences.has(sequence)) {
-      unlinkSync(path) // the intent was written; the crash came before the end
+      disk.unlinkNow(path) // the intent was written; the crash came before the end
       continue
     }
     try {
@@ -42,14 +43,14 @@ export function openSegments(dir: string, retired: Retired, cache: Lru, files: F
       if (!isPipelineError(error, 'SEGMENT_CORRUPT')) throw error
       corrupt.push(error)
       files.forget(path)
-      renameSync(path, quarantinePath(path))
+      disk.renameNow(path, quarantinePath(path))
     }
   }
   const replaced = new Set(found.flatMap(({ summary }) => summary.replaces))
   const segments = found
     .filter((segment) => {
       if (!replaced.has(segment.sequence)) return true
-      unlinkSync(segment.path)
+      disk.unlinkNow(segment.path)
       return false
     })
     .sort((a, b) => a.order - b.order)

@@ -50,8 +50,9 @@ export async function retire(
   const mayGo = expired.filter((segment) => !(heldRows.has(segment) && isReplacement(segment)))
   const old = deletable(catalog.sealed, mayGo, catalog.hidden.bornBy())
   const whole = old.filter((segment) => !heldRows.has(segment))
-  let events = await deleteWhole(catalog, whole, tools.crash)
-  let segments = whole.length
+  let events = 0
+  let segments = 0
+  // First those that stay in part: a row of theirs that is hidden must be gone before the newer version that hides it.
   for (const segment of old) {
     const rows = heldRows.get(segment)
     if (!rows) continue
@@ -62,6 +63,8 @@ export async function retire(
     segments++
     events += before - kept
   }
+  segments += whole.length
+  events += await deleteWhole(catalog, whole, tools.crash)
   catalog.counters.add('store_retired_events_total', events)
   return { segments, events, held }
 }
@@ -81,7 +84,14 @@ function overflow(segments: readonly Sealed[], maxBytes: number): Sealed[] {
 async function deleteWhole(catalog: Catalog, old: readonly Sealed[], crash?: CrashPoint): Promise<number> {
   if (old.length === 0) return 0
   const sequences = old.map(({ sequence }) => sequence)
-  catalog.retired = await writeRetired(catalog.dir, catalog.retired, joinCovers(old), sequences)
+  catalog.retired = await writeRetired(
+    catalog.disk,
+    catalog.dir,
+    catalog.retired,
+    joinCovers(old),
+    sequences,
+    catalog.nextSequence,
+  )
   crash?.('retire-intent')
   const events = old.reduce((sum, segment) => sum + catalog.visibleRows(segment), 0)
   catalog.swap(old, [])
@@ -135,6 +145,10 @@ async function keepOnly(
     base: catalog.coverage.base(),
     replaces: [segment.sequence],
     order: segment.order,
+    supersedes: segment
+      .supersedes()
+      .filter((one) => one.in !== segment.sequence && catalog.sealed.some(({ sequence }) => sequence === one.in))
+      .map((one) => ({ ...one, by: head.sequence })),
   }
   const moves = new Map([[segment, (row: number) => keptBefore[row] ?? head.rows]])
   return writeMerged(catalog, head, facts, [segment], moves, writing)

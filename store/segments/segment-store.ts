@@ -28,12 +28,12 @@ export interface SegmentStoreOptions extends EngineOptions {
 
 /**
  * Opens or creates the store in `dir`, which nobody else may hold. After opening, replay the bus from `durable()`.
- * `now` and `crash` stay on this thread: they count only with `inline`.
+ * `now`, `disk` and `crash` stay on this thread: they count only with `inline`.
  * @throws CONFIG_INVALID for files of a format this build does not know
  */
 export async function openSegmentStore({ inline, ...options }: SegmentStoreOptions): Promise<SegmentStore> {
   if (inline) return new SegmentEngine(options)
-  const { counters, now: _now, crash: _crash, ...plain } = options
+  const { counters, now: _now, crash: _crash, disk: _disk, ...plain } = options
   const worker = new Worker(new URL('./segment-worker.ts', import.meta.url), { workerData: plain, name: 'event-store' })
   const proxy = new StoreProxy(worker, counters)
   await proxy.opened

@@ -1,10 +1,10 @@
 // Head -> file: temp file, fdatasync, rename, fsync of the folder. After the rename the segment counts, not before.
 
-import { open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { bytesOf, type Packed, pack } from './block-codec.ts'
+import type { Disk } from './disk.ts'
 import type { Head } from './head.ts'
 import type { Supersede } from './hidden.ts'
 import { buildBloom, sortKeys } from './key-index.ts'
@@ -47,6 +47,7 @@ export type CrashPoint = (
 
 /** Resolves when the segment survives a loss of power. The head must not change meanwhile. @returns path and size */
 export async function writeSegment(
+  disk: Disk,
   dir: string,
   head: Head,
   facts: SealFacts,
@@ -56,18 +57,12 @@ export async function writeSegment(
   head.closeBlock()
   const path = join(dir, segmentName(head.sequence))
   const temporary = path.slice(0, -'.seg'.length) + TEMPORARY_SUFFIX
-  const file = await open(temporary, 'w')
+  const file = await disk.create(temporary)
   let at = 0
   try {
     const write = async (parts: Buffer[]) => {
-      for (let from = 0; from < parts.length; from += 512) {
-        const some = parts.slice(from, from + 512)
-        const wanted = some.reduce((sum, part) => sum + part.length, 0)
-        const { bytesWritten } = await file.writev(some, at)
-        if (bytesWritten !== wanted)
-          await file.write(Buffer.concat(some), bytesWritten, wanted - bytesWritten, at + bytesWritten)
-        at += wanted
-      }
+      await file.write(parts, at)
+      for (const part of parts) at += part.length
     }
     const section = async (packed: Packed): Promise<SectionRef> => {
       const ref = { offset: at, stored: packed.stored.length, raw: packed.rawBytes, crc: packed.crc }
@@ -113,20 +108,10 @@ export async function writeSegment(
     await file.close()
   }
   crash('seal-synced')
-  await rename(temporary, path)
+  await disk.rename(temporary, path)
   crash('seal-renamed')
-  await syncFolder(dir)
+  await disk.syncFolder(dir)
   return { path, bytes: at }
-}
-
-export async function syncFolder(dir: string): Promise<void> {
-  if (process.platform === 'win32') return // a folder cannot be opened there; NTFS journals the rename
-  const folder = await open(dir, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }
 
 type Write = (parts: Buffer[]) => Promise<void>

@@ -40,7 +40,7 @@ export async function writeMerged(
     }
   }
   try {
-    const { path } = await writeSegment(catalog.dir, head, facts, (point) =>
+    const { path } = await writeSegment(catalog.disk, catalog.dir, head, facts, (point) =>
       crash?.(point.replace('seal', 'compact') as Parameters<CrashPoint>[0]),
     )
     check()
