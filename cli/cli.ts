@@ -10,12 +10,16 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   detect: () => import('./detect.ts'),
   search: () => import('./search.ts'),
   tail: () => import('./tail.ts'),
+  export: () => import('./export.ts'),
+  query: () => import('./query.ts'),
+  link: () => import('./link.ts'),
   reparse: () => import('./reparse.ts'),
   validate: () => import('./validate.ts'),
   grok: () => import('./grok.ts'),
   rules: () => import('./rules.ts'),
   backtest: () => import('./backtest.ts'),
   bus: () => import('./bus.ts'),
+  store: () => import('./store.ts'),
   unseal: () => import('./unseal.ts'),
 }
 
