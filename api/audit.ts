@@ -20,8 +20,6 @@ export interface AuditEntry {
     | 'alert-status'
     | 'exception'
     | 'exception-end'
-    | 'exception'
-    | 'exception-end'
     | 'reparse'
     | 'sign-in'
     | 'sign-out'

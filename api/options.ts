@@ -12,9 +12,7 @@ import type {
 } from '../core/api.ts'
 import type { Counters } from '../core/counters.ts'
 import type { Alert } from '../core/detect.ts'
-import type { Alert } from '../core/detect.ts'
 import type { Documents } from '../core/documents.ts'
-import type { Scalar } from '../core/event.ts'
 import type { Scalar } from '../core/event.ts'
 import type { Filter } from '../core/query.ts'
 import type { EventStore } from '../core/store.ts'
@@ -55,21 +53,6 @@ export interface ExceptionDesk {
   end(id: string): WireException
 }
 
-/** The part of the exceptions of a node (exceptions-desk.ts) that the API tells, makes and ends. */
-export interface ExceptionDesk {
-  list(): ExceptionsOutput
-  /** @throws REQUEST_INVALID with the reason it cannot be */
-  create(request: {
-    alert: Alert
-    fields: Readonly<Record<string, Scalar | readonly Scalar[]>>
-    owner: string
-    reason: string
-    untilMs: number
-  }): WireException
-  /** @throws NOT_FOUND */
-  end(id: string): WireException
-}
-
 export interface ServerOptions {
   readonly store: EventStore
   readonly documents: Documents
@@ -77,8 +60,6 @@ export interface ServerOptions {
   readonly counters: Counters
   readonly sources: () => WireSource[]
   readonly rules: () => RulesOutput
-  /** Absent where nothing is detected. */
-  readonly exceptions?: ExceptionDesk
   /** Absent where nothing is detected. */
   readonly exceptions?: ExceptionDesk
   /** Absent where nothing is parsed. */
@@ -134,6 +115,8 @@ export interface ServerLimits {
   /** Hits and bytes that wait for a slow tail; older ones are left out and counted. */
   readonly tailHits: number
   readonly tailBytes: number
+  /** Events a second a tail shows unless it asks for another rate; more are left out and counted. */
+  readonly tailPerSecond: number
   readonly auditKeepMs: number
 }
 
@@ -149,6 +132,7 @@ export const defaultLimits: ServerLimits = {
   tailStallMs: 60_000,
   tailHits: 500,
   tailBytes: 2 * 1024 * 1024,
+  tailPerSecond: 1000,
   auditKeepMs: 730 * 24 * 3_600_000, // two years: the longest that Korean law asks of access records
 }
 

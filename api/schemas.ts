@@ -49,6 +49,10 @@ export const ExportQuery = Type.Object(
   strict,
 )
 export const SavedBody = Type.Object({ name: Type.String({ minLength: 1, maxLength: 200 }), ...range }, strict)
+export const FieldsBody = Type.Object(
+  { ...range, values: Type.Optional(Type.Boolean({ description: 'Top values, smallest and largest of each.' })) },
+  strict,
+)
 export const ReparseBody = Type.Object(
   {
     since: Time,
@@ -64,7 +68,11 @@ export const AroundQuery = Type.Object(
   strict,
 )
 export const TailQuery = Type.Object(
-  { query: Type.Optional(Query), resume: Type.Optional(Type.String({ maxLength: 4096 })) },
+  {
+    query: Type.Optional(Query),
+    resume: Type.Optional(Type.String({ maxLength: 4096 })),
+    rate: Type.Optional(Count('1..9999 events a second at most; what is left out is counted')),
+  },
   strict,
 )
 export const AlertsQuery = Type.Object(
@@ -77,19 +85,6 @@ export const AlertsQuery = Type.Object(
 )
 export const AlertStatusBody = Type.Object(
   { status: Status, reason: Type.Optional(Type.String({ maxLength: 2000 })) },
-  strict,
-)
-const FieldValue = Type.Union([Type.String({ maxLength: 4096 }), Type.Number(), Type.Boolean()])
-export const ExceptionBody = Type.Object(
-  {
-    fields: Type.Record(
-      Type.String({ minLength: 1, maxLength: 300 }),
-      Type.Union([FieldValue, Type.Array(FieldValue, { minItems: 1, maxItems: 100 })]),
-      { maxProperties: 20 },
-    ),
-    reason: Type.String({ minLength: 1, maxLength: 1000 }),
-    until: Type.String({ minLength: 1, maxLength: 60 }),
-  },
   strict,
 )
 const FieldValue = Type.Union([Type.String({ maxLength: 4096 }), Type.Number(), Type.Boolean()])

@@ -20,7 +20,6 @@ import { alertRoutes } from './routes/alerts.ts'
 import { eventRoutes } from './routes/events.ts'
 import { exceptionRoutes } from './routes/exceptions.ts'
 import { exportRoutes } from './routes/export.ts'
-import { exceptionRoutes } from './routes/exceptions.ts'
 import { healthRoutes } from './routes/health.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { ruleRoutes, sourceRoutes } from './routes/overview.ts'
@@ -126,7 +125,6 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     alertRoutes(api, context, lines)
     sourceRoutes(api, context)
     ruleRoutes(api, context)
-    exceptionRoutes(api, context)
     exceptionRoutes(api, context)
     unparsedRoutes(api, context)
     reparseRoutes(api, context)

@@ -177,10 +177,27 @@ export interface ValuesOutput {
   values: { value: Scalar; count: number }[]
 }
 
-/** POST /v1/fields: which fields the matching events have. */
+/** POST /v1/fields: which fields the matching events have; with `values` more about each, in the same pass. */
+export interface FieldsInput extends RangeInput {
+  values?: boolean
+}
 export interface FieldsOutput {
   total: number
-  fields: { name: string; type: string; count: number }[]
+  /** Events whose values were looked at: the newest ones. */
+  looked?: number
+  fields: WireField[]
+}
+export interface WireField {
+  name: string
+  type: string
+  /** Events that have it. */
+  count: number
+  /** The most frequent of the events looked at; absent for long text and for fields of very many values. */
+  values?: readonly { value: Scalar; count: number }[]
+  distinct?: number
+  /** Of numbers and dates. */
+  min?: Scalar
+  max?: Scalar
 }
 
 /** GET /v1/events/:id -> WireHit; GET /v1/events/:id/around?before=20&after=20 */
@@ -325,43 +342,6 @@ export interface RulesOutput {
     file: string
   }[]
   refused: { file: string; reason: string }[]
-}
-
-/** GET /v1/exceptions: newest end first. */
-export interface ExceptionsOutput {
-  exceptions: WireException[]
-  refused: { file: string; reason: string }[]
-  /** ms: `matches` are counted from then on. */
-  since: number
-}
-export interface WireException {
-  id: string
-  title: string
-  /** Ids of rules and correlations; titles where they are loaded. */
-  rules: { id: string; title?: string }[]
-  owner: string
-  reason: string
-  /** Event time, ms; absent: all of the past. */
-  from?: number
-  until: number
-  /** expired: its end has passed. idle: no such rule is loaded. */
-  state: 'active' | 'expired' | 'idle'
-  file: string
-  /** Matches it held for, and the last of them. */
-  matches: number
-  lastEventId?: string
-  lastAt?: number
-}
-/**
- * POST /v1/alerts/:id/exception -> WireException: what the alert's rule shall not alert on any more, from now on. POST
- * /v1/exceptions/:id/end ends one now.
- */
-export interface ExceptionInput {
-  /** Field -> value or values, as they stand in events; all of them must agree. */
-  fields: Record<string, Scalar | Scalar[]>
-  reason: string
-  /** Event time it ends at. */
-  until: TimeText
 }
 
 /** GET /v1/exceptions: newest end first. */

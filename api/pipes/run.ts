@@ -11,7 +11,10 @@ import { RowGatherer } from './gather.ts'
 import { demand, type Gathering, MAX_ROWS, type Plan, type Step } from './plan.ts'
 import { firstOf, Row } from './row.ts'
 
-/** Events read from the store at a time. */
+/** Events read from the store at a time: few at first, so that the first ones come soon, then a block of them. */
+const FIRST_PAGE = 1000
+const NEXT_PAGE = 4096
+/** Rows of a table handed on at a time. */
 const PAGE = 1000
 /** Combinations of values that dedup remembers. */
 const MAX_DEDUP = 200_000
@@ -63,8 +66,10 @@ async function* counted(rows: Rows, tell: (rows: number) => void): Rows {
 async function* storeEvents({ store, filter, range, signal, order, worked }: RunOptions, needed: number): Rows {
   let cursor: string | undefined
   let left = needed
+  let size = FIRST_PAGE
   do {
-    const limit = Math.min(PAGE, left)
+    const limit = Math.min(size, left)
+    size = NEXT_PAGE
     if (limit <= 0) return
     const page = await store.search({ filter, range, limit, cursor, ...(order && { order }) }, signal)
     worked?.(page.stats)

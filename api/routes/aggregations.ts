@@ -5,9 +5,13 @@ import type { AggregateResult, Aggregation } from '../../core/store.ts'
 import { auditEntry } from '../audit.ts'
 import { withDeadline } from '../deadline.ts'
 import type { RouteContext } from '../options.ts'
-import { HistogramBody, RangeBody, ValuesBody } from '../schemas.ts'
+import { FieldsBody, HistogramBody, ValuesBody } from '../schemas.ts'
 import type { Api, SearchLines } from '../search-line.ts'
 import { roundInterval } from '../wire.ts'
+
+/** What the sidebar shows of a field, and how many of the newest events that is of: it must feel instant. */
+const TOP_VALUES = 5
+const LOOKED_AT = 50_000
 
 export function histogramRoutes(app: Api, context: RouteContext, lines: SearchLines): void {
   const { now, audit } = context
@@ -56,7 +60,7 @@ export function fieldsRoutes(app: Api, context: RouteContext, lines: SearchLines
   app.post(
     '/v1/fields',
     {
-      schema: { tags: ['search'], summary: 'Which fields the matching events have', body: RangeBody },
+      schema: { tags: ['search'], summary: 'Which fields the matching events have', body: FieldsBody },
     },
     async (request, reply): Promise<FieldsOutput> => {
       const { query = '' } = request.body
@@ -66,7 +70,7 @@ export function fieldsRoutes(app: Api, context: RouteContext, lines: SearchLines
       const { total, fields = [] } = result
       lines.learn(fields.map((field) => field.name))
       await audit(auditEntry(request, now(), 'fields', { query, range, rows: fields.length }))
-      return { total, fields: [...fields] }
+      return { total, ...(looked !== undefined && { looked }), fields: [...fields] }
     },
   )
 }

@@ -101,14 +101,14 @@ test('when the trail cannot be written nothing leaves', async () => {
 })
 
 test('a failure midway breaks the connection and shows in the manifest', async () => {
-  const server = await filled(5000)
+  const server = await filled(9000)
   const search = server.store.search.bind(server.store)
   let pages = 0
   server.store.search = (request, signal) =>
-    ++pages > 2 ? Promise.reject(new Error('disk gone')) : search(request, signal)
+    ++pages > 1 ? Promise.reject(new Error('disk gone')) : search(request, signal)
   await server.ask('GET', '/v1/export?since=15m').catch(() => undefined)
   const { exports } = (await server.ask('GET', '/v1/exports')).json() as { exports: ExportManifest[] }
-  expect(exports[0]).toMatchObject({ state: 'failed', problem: 'disk gone', rows: 2000 })
+  expect(exports[0]).toMatchObject({ state: 'failed', problem: 'disk gone', rows: 1000 })
   expect(exports[0]?.sha256).toBeUndefined()
 })
 

@@ -39,6 +39,7 @@ export function tailRoutes(
     },
     async (request, reply): Promise<FastifyReply> => {
       const { query = '', resume: asked } = request.query
+      const maxPerSecond = Math.max(1, Number(request.query.rate ?? limits.tailPerSecond))
       const { filter: typed, pipes } = parseQuery(query, { nowMs: now() })
       if (pipes.length > 0) {
         const problem = 'a tail shows events as they arrive and takes no stages'
@@ -64,7 +65,7 @@ export function tailRoutes(
       tail.closed.addEventListener('abort', () => open.delete(tail))
       tail.keepAlive(() => stillSignedIn(request))
       try {
-        for await (const batch of store.tail(filter, { resume }, tail.closed)) tail.push(batch)
+        for await (const batch of store.tail(filter, { resume, maxPerSecond }, tail.closed)) tail.push(batch)
         tail.end()
       } catch (error) {
         if (!tail.closed.aborted) {
