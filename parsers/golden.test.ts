@@ -29,6 +29,7 @@ test.each(files)('golden %s', async (name) => {
 /** A pack's own namespaces, beside the field sets of ECS. */
 const NAMESPACES = new Set([
   'haetae',
+  'access', // access records, whatever application wrote them
   'stream',
   'kubernetes',
   'winlog',
