@@ -63,11 +63,12 @@ export function fieldsRoutes(app: Api, context: RouteContext, lines: SearchLines
       schema: { tags: ['search'], summary: 'Which fields the matching events have', body: FieldsBody },
     },
     async (request, reply): Promise<FieldsOutput> => {
-      const { query = '' } = request.body
+      const { query = '', values } = request.body
       const { range, result } = await aggregate(context, lines, request, reply, request.body, () => ({
         kind: 'fields',
+        ...(values && { values: { top: TOP_VALUES, events: LOOKED_AT } }),
       }))
-      const { total, fields = [] } = result
+      const { total, fields = [], looked } = result
       lines.learn(fields.map((field) => field.name))
       await audit(auditEntry(request, now(), 'fields', { query, range, rows: fields.length }))
       return { total, ...(looked !== undefined && { looked }), fields: [...fields] }
