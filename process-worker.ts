@@ -52,6 +52,7 @@ port.on('message', (asked: ProcessTask | ExceptionsChanged) => {
   const unwanted = selecting?.begin(batch, offset) ?? []
   const counted = parseBatch(parser, batch, partition, offset, writer, {
     poison: new Set([...poison, ...unwanted]),
+    counters,
     onRecord: (index) => {
       progress[1] = index
     },

@@ -116,6 +116,7 @@ export class BodyReader {
     if (context.unfit.length > 0) context.unfit.length = 0
     if (!pack.run(context)) return false
     line.event = context.event
+    line.unfit = context.unfit
     line.fits = pack.fits
     return true
   }

@@ -1,6 +1,7 @@
 // One RawBatch to events: the loop of the process stage. One event out for each record in.
 
 import type { SourceCounts } from '../core/accounting.ts'
+import type { Counters } from '../core/counters.ts'
 import { type EcsEvent, eventId } from '../core/event.ts'
 import type { EventBatchWriter } from '../core/event-batch.ts'
 import type { Parsed, Parser } from '../core/parser.ts'
@@ -17,6 +18,8 @@ export interface ParseBatchOptions {
   readonly onEvent?: (event: EcsEvent, id: string, timestamp: number, offset: number) => void
   /** Numbers of records that held a worker too long before: kept, not parsed again. */
   readonly poison?: ReadonlySet<number>
+  /** Gets `parse_conflicts_total`: values that did not fit their field, by source. */
+  readonly counters?: Counters
   /** Records of a smaller bus offset were processed before; they are skipped. */
   readonly from?: number
 }
@@ -42,7 +45,7 @@ export function parseBatch(
   writer: EventBatchWriter,
   options: ParseBatchOptions = {},
 ): Record<string, SourceCounts> {
-  const { onRecord, complete, onEvent, poison, from = offset } = options
+  const { onRecord, complete, onEvent, poison, counters, from = offset } = options
   const perSource: Record<string, Counting> = {}
   const reader = new RawBatchReader(batch, `partition ${partition} offset ${offset}`)
   while (reader.next()) {
@@ -55,14 +58,20 @@ export function parseBatch(
         ? keepUnread(reader, Reasons.tooSlow)
         : parser.parse(reader)
     if (hasTooMany(parsed, reader)) parsed = keepUnread(reader, Reasons.tooManyFields)
-    complete?.(parsed)
     const { source } = reader.origin
+    if (counters) countConflicts(parsed.event, source, counters)
+    complete?.(parsed)
     const key = reader.intact && reader.key !== '' ? reader.key : undefined
     writer.write(parsed.event, parsed.timestamp, partition, at, source, key)
     count(perSource, source, parsed.unparsed, reader.receivedAtMs)
     onEvent?.(parsed.event, eventId(partition, at, source, key), parsed.timestamp, at)
   }
   return perSource
+}
+
+function countConflicts(event: EcsEvent, source: string, counters: Counters): void {
+  const fields = (event['haetae'] as EcsEvent)['conflicts']
+  if (Array.isArray(fields)) counters.add('parse_conflicts_total', fields.length, { source })
 }
 
 /** Far below what an event of a batch can hold (65,535). */

@@ -2,12 +2,16 @@ import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { Counters } from '../../core/counters.ts'
 import { type EcsEvent, getPath } from '../../core/event.ts'
 import { decodeEvents, EventBatchWriter } from '../../core/event-batch.ts'
 import { fieldType } from '../../core/fields.ts'
+import type { ParseInput } from '../../core/parser.ts'
+import { RawBatchWriter } from '../../core/raw-batch.ts'
 import { compilePack } from '../pack/pack.ts'
 import { GOLDEN_NOW_MS, readGolden } from '../pack/test-pack.ts'
 import { loadPacks } from '../packs.ts'
+import { parseBatch } from '../parse-batch.ts'
 import { createParser } from '../parser.ts'
 import { normalizeEvent, placeOf } from './normalize.ts'
 
@@ -199,4 +203,54 @@ test('events of packs that fit by themselves have nothing to move, whatever thei
         expect(JSON.stringify(unseen), text).toBe(JSON.stringify(seen))
       }
   }
+})
+
+const doorman = compilePack(
+  `
+pack: doorman
+dataset: doorman.access
+detect: {content: true}
+parse:
+  - grok: '(?<source.ip>\\S+) (?<source.port>\\S+) (?<_.more>.*)'
+    kv: {from: _.more}
+    when: source.ip exists or .a exists
+steps:
+  - fields: {process.pid: .pid, url.port: .b, host.ip: ".list | split ','"}
+    append: {related.ip: .rel}
+`,
+  'doorman.yaml',
+)
+const readDoorman = (text: string) => {
+  const input = {
+    bytes: Buffer.from(text),
+    origin: { source: 's', kind: 'syslog', peer: 'p' },
+    receivedAtMs: 0,
+    flags: 0,
+  }
+  return createParser({ packs: [doorman] }).parse(input as ParseInput).event['haetae']
+}
+
+test.each([
+  ['a pattern’s captures', 'gate-3 https a=1', { 'source.ip': 'gate-3', 'source.port': 'https' }],
+  ['a step’s value', '10.0.0.1 1 pid=abc', { 'process.pid': 'abc' }],
+  ['some of a list', '10.0.0.1 1 list=10.0.0.2,x,y', { 'host.ip': ['x', 'y'] }],
+  ['what is appended', '10.0.0.1 1 rel=z', { 'related.ip': 'z' }],
+])('what does not fit is kept aside, not dropped: %s', (_why, text, conflict) =>
+  expect(readDoorman(text)).toEqual({ source: 's', conflict, conflicts: Object.keys(conflict) }),
+)
+
+test.each([
+  ['a dash', '10.0.0.1 - x=1'],
+  ['a block that says no in the end', 'gate-3 https x=1'],
+])('nothing is kept aside for %s', (_why, text) => {
+  expect(readDoorman(text)).not.toHaveProperty('conflict')
+})
+
+test('conflicts are counted by source', () => {
+  const writer = new RawBatchWriter()
+  for (const text of ['10.0.0.1 1 a=1', 'gate-3 https a=1', '10.0.0.1 x b=y'])
+    writer.append({ source: 'door', kind: 'syslog', peer: 'p' }, 0, Buffer.from(text))
+  const counters = new Counters()
+  parseBatch(createParser({ packs: [doorman] }), writer.finish(), 0, 0, new EventBatchWriter(), { counters })
+  expect(counters.get('parse_conflicts_total', { source: 'door' })).toBe(4)
 })

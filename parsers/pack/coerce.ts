@@ -6,8 +6,10 @@ import { fieldType } from '../../core/fields.ts'
 import { ipVersion } from '../ecs/ip.ts'
 import { anyTime, formatTime, justFormatted, type TimeContext } from '../time/time.ts'
 import { withCode } from './code.ts'
+import { type PackContext, setAside } from './context.ts'
 
-export type Coerce = (value: EcsValue, context: TimeContext) => EcsValue
+type Convert = (value: EcsValue, context: TimeContext) => Scalar | undefined
+export type Coerce = (value: EcsValue, context: PackContext) => EcsValue
 
 /** A text of 1 to 15 digits as its number, -1 for any other. */
 export function shortDigits(text: string): number {
@@ -76,7 +78,7 @@ function toKeyword(value: EcsValue): Scalar | undefined {
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined
 }
 
-const one: Readonly<Record<string, Coerce>> = {
+const one: Readonly<Record<string, Convert>> = {
   long: toLong,
   float: toFloat,
   boolean: toBoolean,
@@ -99,7 +101,7 @@ const OBJECTS = new Set([
   'container.labels',
 ])
 
-/** How values of a field are made to fit. A vendor's own fields keep what they have. */
+/** How values of a field are made to fit; those that cannot be are set aside. A vendor's own fields keep what they have. */
 export function coerceFor(field: string): Coerce {
   const first = field.split('.', 1)[0] as string
   if (!ecsFieldSets.has(first) || OBJECTS.has(field) || first === 'labels')
@@ -108,24 +110,28 @@ export function coerceFor(field: string): Coerce {
       () => "if (v === '') v = undefined",
     )
   const type = fieldType(field)
-  const convert = one[type] as Coerce
+  const convert = one[type] as Convert
   const list = ecsArrayFields.has(field)
+  const fitOne = (value: EcsValue, context: PackContext): EcsValue => {
+    const fitted = convert(value, context)
+    if (fitted === undefined) setAside(context, field, value)
+    return fitted
+  }
   const coerce: Coerce = (value, context) => {
     if (Array.isArray(value)) {
       const kept: EcsValue[] = []
       for (const element of value) {
-        const fitted = convert(element, context)
+        const fitted = fitOne(element, context)
         if (fitted !== undefined) kept.push(fitted)
       }
       if (kept.length === 0) return undefined
       return kept.length === 1 && !list ? kept[0] : kept
     }
-    const fitted = convert(value, context)
+    const fitted = fitOne(value, context)
     return fitted === undefined ? undefined : list ? [fitted] : fitted
   }
   return withCode(coerce, (code) => {
-    const text =
-      type === 'keyword' || type === 'text' ? "if (v === '') v = undefined" : `v = ${code.use(convert)}(v, c)`
+    const text = type === 'keyword' || type === 'text' ? "if (v === '') v = undefined" : `v = ${code.use(fitOne)}(v, c)`
     const listed = list ? '; if (v !== undefined) v = [v]' : ''
     return `if (typeof v === 'string') { ${text}${listed} } else v = ${code.use(coerce)}(v, c)`
   })

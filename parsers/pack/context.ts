@@ -60,9 +60,11 @@ export type Where = readonly (string | number)[]
 /** From what stands under a key of a block to the function that does it. */
 export type Compile = (value: unknown, where: Where, env: CompileEnv) => Step
 
-/** Keeps a value that does not fit its field, for `haetae.conflict`. */
+/** Keeps a value that does not fit its field, for `haetae.conflict`. A dash, an empty text, list or object is no value. */
 export function setAside(context: PackContext, field: string, value: EcsValue): void {
-  if (value !== '' && value !== '-') context.unfit.push(field, value)
+  if (value === '' || value === '-' || value === null || value === undefined) return
+  if (typeof value === 'object' && Object.keys(value).length === 0) return
+  context.unfit.push(field, value)
 }
 
 export const isObject = (value: unknown): value is EcsEvent =>

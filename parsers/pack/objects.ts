@@ -4,7 +4,7 @@ import { ecsAllowedValues, ecsFieldSets } from '../../core/ecs-fields.ts'
 import { type EcsEvent, type EcsValue, getPath, setPath } from '../../core/event.ts'
 import { anyTime } from '../time/time.ts'
 import { type Coerce, coerceFor } from './coerce.ts'
-import { type Compile, isObject, type PackContext } from './context.ts'
+import { type Compile, isObject, type PackContext, setAside } from './context.ts'
 
 const MAX_CACHED = 10_000
 const snakeNames = new Map<string, string>()
@@ -117,20 +117,25 @@ function take(context: PackContext, path: string, value: EcsValue): void {
   // a text where ECS has an object: `host: web-1`
   if (path === first && !['message', 'tags', 'labels'].includes(path)) {
     if (path === 'host' || path === 'service') take(context, `${path}.name`, value)
+    else setAside(context, path, value)
     return
   }
   if (Array.isArray(value) && value.some(isObject)) {
     setPath(context.event, path, value)
     return
   }
-  const allowed = ecsAllowedValues[path]
-  const fitting = allowed
-    ? Array.isArray(value)
-      ? value.filter((one) => allowed.has(one as string))
-      : allowed.has(value as string)
-        ? value
-        : undefined
-    : value
-  const fitted = fitting === undefined ? undefined : coercionOf(path)(fitting, context)
+  const fitted = coercionOf(path)(allowedOf(context, path, value), context)
   if (fitted !== undefined && fitted !== null) setPath(context.event, path, fitted)
+}
+
+/** What ECS allows in a field with a closed set of values. */
+function allowedOf(context: PackContext, path: string, value: EcsValue): EcsValue {
+  const allowed = ecsAllowedValues[path]
+  if (!allowed) return value
+  const isAllowed = (one: EcsValue) => {
+    if (allowed.has(one as string)) return true
+    setAside(context, path, one)
+    return false
+  }
+  return Array.isArray(value) ? value.filter(isAllowed) : isAllowed(value) ? value : undefined
 }

@@ -20,7 +20,6 @@ import {
   isObject,
   type PackContext,
   type Step,
-  setAside,
   type Where,
 } from './context.ts'
 import { needsOf } from './needs.ts'
@@ -80,12 +79,10 @@ export const grok: Compile = (value, where, env) => {
     endTry(step, begun, found !== undefined)
     if (found === undefined) return false
     merge(context.event, found)
-    for (const [name, { get, put, coerce }] of fit) {
+    for (const { get, put, coerce } of fit.values()) {
       const raw = get(context)
       if (raw === undefined) continue
-      const fitted = coerce(raw, context)
-      if (fitted === undefined) setAside(context, name, raw)
-      put(context, fitted)
+      put(context, coerce(raw, context))
     }
     return true
   }
@@ -121,16 +118,11 @@ function assignCode(code: Code, groups: readonly GrokGroup[], fit: ReadonlyMap<s
   const fields: string[] = []
   for (const [first, ...others] of byPath.values()) {
     const { path, group } = first as GrokGroup
-    const name = path.join('.')
-    const fitted = fit.get(name)
+    const fitted = fit.get(path.join('.'))
     const read = [`v = m[${group}]`]
     for (const other of others)
       read.push(`n = m[${other.group}]`, `if (n !== undefined && n !== '') v = ${code.use(both)}(v, n)`)
-    const write = fitted
-      ? `r = v; ${code.change(fitted.coerce)}
-if (v === undefined) ${code.use(setAside)}(c, ${JSON.stringify(name)}, r)
-${code.put(fitted.put)}`
-      : writeCode(path)
+    const write = fitted ? `${code.change(fitted.coerce)}; ${code.put(fitted.put)}` : writeCode(path)
     fields.push(`${read.join('; ')}; if (v !== undefined && v !== '') { ${write} }`)
   }
   return fields.join('\n')

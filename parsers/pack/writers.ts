@@ -9,22 +9,14 @@ import { fitTo } from '../normalize/normalize.ts'
 import { justFormatted } from '../time/time.ts'
 import { type Code, withCode } from './code.ts'
 import { coerceFor } from './coerce.ts'
-import {
-  type Compile,
-  type CompileEnv,
-  type Getter,
-  isObject,
-  type PackContext,
-  setAside,
-  type Where,
-} from './context.ts'
+import { type Compile, type CompileEnv, type Getter, isObject, type PackContext, type Where } from './context.ts'
 import { compileGet, compilePut, compileWhole, dotted, parsePath } from './path.ts'
 import { compileValue } from './value.ts'
 
 type Put = (context: PackContext, value: EcsValue) => void
 
 /**
- * A target and how it is written: with the type ECS gives it, `@timestamp` to the context. What does not fit is set aside.
+ * A target and how it is written: with the type ECS gives it, `@timestamp` to the context. What does not fit is not written.
  */
 function compileTarget(name: string, where: Where, env: CompileEnv): Put {
   const path = parsePath(name, where, env)
@@ -41,13 +33,12 @@ function compileTarget(name: string, where: Where, env: CompileEnv): Put {
   return withCode(
     (context, value) => {
       const fitted = coerce(value, context)
-      if (fitted === undefined || fitted === null) return setAside(context, name, value)
+      if (fitted === undefined || fitted === null) return
       put(context, fitted)
       consume(context)
     },
-    (code) => `r = v; ${code.change(coerce)}
-if (v === undefined || v === null) ${code.use(setAside)}(c, ${JSON.stringify(name)}, r)
-else { ${code.put(put)}${code.keeps ? `; ${code.use(consume)}(c)` : ''} }`,
+    (code) => `${code.change(coerce)}
+if (v !== undefined && v !== null) { ${code.put(put)}${code.keeps ? `; ${code.use(consume)}(c)` : ''} }`,
   )
 }
 
@@ -183,7 +174,6 @@ export const append: Compile = (value, where, env) => {
     const quoted = Array.isArray(expression) ? expression : undefined
     if (quoted) checkAllowed(name, quoted as EcsValue, [...where, name], env)
     return {
-      name,
       have: compileGet(path),
       get: quoted ? (): EcsValue => quoted as EcsValue : compileValue(expression, [...where, name], env),
       put: compilePut(path, where, env, true),
@@ -192,22 +182,18 @@ export const append: Compile = (value, where, env) => {
   })
   return withCode(
     (context) => {
-      for (const { name, have, get, put, coerce } of pairs) {
-        const found = get(context)
-        const more = coerce(found, context)
-        if (more === undefined || more === null) {
-          if (found !== undefined && found !== null) setAside(context, name, found)
-        } else put(context, addTo(have(context), more))
+      for (const { have, get, put, coerce } of pairs) {
+        const more = coerce(get(context), context)
+        if (more !== undefined && more !== null) put(context, addTo(have(context), more))
       }
       return true
     },
     (code) =>
       pairs
         .map(
-          ({ name, have, get, put, coerce }) => `${code.get(get)}
-if (v !== undefined && v !== null) { r = v; ${code.change(coerce)}
-if (v === undefined || v === null) ${code.use(setAside)}(c, ${JSON.stringify(name)}, r)
-else { r = v; ${code.get(have)}; v = ${code.use(addTo)}(v, r); ${code.put(put)} } }`,
+          ({ have, get, put, coerce }) => `${code.get(get)}
+if (v !== undefined && v !== null) { ${code.change(coerce)}
+if (v !== undefined && v !== null) { r = v; ${code.get(have)}; v = ${code.use(addTo)}(v, r); ${code.put(put)} } }`,
         )
         .join('\n'),
   )
