@@ -6,6 +6,7 @@
 import type { Counters } from '../core/counters.ts'
 import type { Alert, AlertChange, Correlator, RuleMatch } from '../core/detect.ts'
 import { PipelineError } from '../core/errors.ts'
+import { familiesOf, type Shard, shardOfEvent, shardOfGroup } from './route.ts'
 import {
   type Budget,
   Correlation,
@@ -43,6 +44,11 @@ export interface CorrelatorOptions {
   /** How far behind the newest event a match may come and still count. Default 10 minutes. */
   readonly allowedLatenessMs?: number
   readonly counters?: Counters
+  /**
+   * This is one of several correlators that share the groups out; it keeps what is its own of the matches it is given. All
+   * must be given the same watermarks. See route.ts for who needs which match.
+   */
+  readonly shard?: Shard
   /** Rule id -> how its single-event alerts are folded; without, each match is an alert. */
   readonly grouping?: ReadonlyMap<string, Grouping>
 }
@@ -92,7 +98,9 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     counters?.add('correlate_left_out_matches_total', count, { rule, reason })
   }
 
-  const all = [...specs, ...groupingSpecs(options)]
+  const all = completeSpecs(specs, options)
+  const { shard } = options
+  const families = shard ? familiesOf(all) : undefined
   const ordered = inBuildOrder(all)
   const usedBy = new Map<string, { user: string; index: number }[]>()
   for (const spec of ordered)
@@ -108,6 +116,10 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     const known = keysByFields.get(text) ?? new GroupKeys(fields)
     keysByFields.set(text, known)
     return known
+  }
+  const ownsOf = (id: string) => {
+    const family = families?.get(id)
+    return shard && family ? (key: string) => shardOfGroup(family, key, shard.count) === shard.index : undefined
   }
   const correlations = new Map<string, Correlation>()
   const budget: Budget = {
@@ -141,6 +153,7 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
         ruleId,
         leaveOut: leaveOut(ruleId),
         budget,
+        owns: ownsOf(spec.id),
       }),
     )
   }
@@ -192,6 +205,7 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
   }
 
   function single(rule: RuleInfo, match: RuleMatch, changes: AlertChange[]): void {
+    if (shard && shardOfEvent(rule.id, match.eventId, shard.count) !== shard.index) return
     const alert = singleAlert(rule, match)
     if (recent.has(alert.id)) return
     recent.add(alert.id)
@@ -287,8 +301,14 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
 
 const GROUPED = 'grouped:'
 
+/** The correlations with those that fold alerts about single events: all that keep groups. */
+export const completeSpecs = (
+  specs: readonly CorrelationSpec[],
+  options: Pick<CorrelatorOptions, 'grouping' | 'rulesById'>,
+): CorrelationSpec[] => [...specs, ...groupingSpecs(options)]
+
 /** Folding single alerts is counting to one: the same episodes, the same proofs. */
-function groupingSpecs({ grouping, rulesById }: CorrelatorOptions): CorrelationSpec[] {
+function groupingSpecs({ grouping, rulesById }: Pick<CorrelatorOptions, 'grouping' | 'rulesById'>): CorrelationSpec[] {
   return [...(grouping ?? [])].flatMap(([id, { by, timespanMs }]) => {
     const rule = rulesById.get(id)
     if (!rule || rule.alerts === false) return []

@@ -35,6 +35,8 @@ export interface CorrelationOptions {
   readonly ruleId: string
   readonly leaveOut: (reason: LeftOut, count: number) => void
   readonly budget: Budget
+  /** Of several correlators that share the groups out: whether this one keeps the group. Undefined: all. */
+  readonly owns: ((key: string) => boolean) | undefined
 }
 
 /** What the groups of all correlations may take together. */
@@ -123,11 +125,11 @@ export class Correlation {
     mark: Mark,
     plain: StoredMatch | undefined,
   ): StoredMatch | undefined {
+    const side = this.#sides[index] as Side
     if (match.timestamp < this.#horizon) {
-      this.#options.leaveOut('late', 1)
+      if (this.#isOwn(side.keys.of(match))) this.#options.leaveOut('late', 1)
       return plain
     }
-    const side = this.#sides[index] as Side
     const keys = this.#keysOf(match, side)
     if (keys.length === 0) return plain
     if (this.#plain && plain?.rules === side.rules) {
@@ -167,9 +169,15 @@ export class Correlation {
 
   #keysOf(match: Valued, side: Side): readonly string[] {
     const keys = side.keys.of(match)
-    if (keys.length === 0) this.#options.leaveOut('no_group', 1)
-    else if (side.keys.left > 0) this.#options.leaveOut('too_many_values', side.keys.left)
-    return keys
+    if (keys.length === 0) {
+      if (this.#isOwn(keys)) this.#options.leaveOut('no_group', 1)
+    } else if (side.keys.left > 0 && this.#isOwn(keys)) this.#options.leaveOut('too_many_values', side.keys.left)
+    return this.#options.owns ? keys.filter(this.#options.owns) : keys
+  }
+
+  /** Whether this one, of all that are given the match, counts what is left out of it. */
+  #isOwn(keys: readonly string[]): boolean {
+    return this.#options.owns?.(keys[0] ?? '') ?? true
   }
 
   #insert(keys: readonly string[], stored: StoredMatch): void {

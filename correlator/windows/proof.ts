@@ -3,6 +3,7 @@
 
 import type { Alert, RuleMatch } from '../../core/detect.ts'
 import { type CorrelatorOptions, createCorrelator, type WindowCorrelator } from '../correlator.ts'
+import { createRouter, type Shard } from '../route.ts'
 import { applyChanges, correlation, finalAlerts, info, MINUTE, match, random } from './fixtures.ts'
 import { type NaiveAlert, naiveAlerts } from './naive.ts'
 import type { CorrelationSpec } from './spec.ts'
@@ -125,9 +126,14 @@ export function deliver(seed: number, matches: readonly RuleMatch[]): Delivery[]
 }
 
 /** Runs deliveries to the end; with `restarts`, stops now and then and goes on from an older snapshot, as after a crash. */
-export function run(deliveries: readonly Delivery[], all: readonly CorrelationSpec[], restarts?: number): string[] {
+export function run(
+  deliveries: readonly Delivery[],
+  all: readonly CorrelationSpec[],
+  restarts?: number,
+  shard?: Shard,
+): string[] {
   const next = random(restarts ?? 0)
-  const options: CorrelatorOptions = { rulesById, allowedLatenessMs: LATENESS }
+  const options: CorrelatorOptions = { rulesById, allowedLatenessMs: LATENESS, ...(shard ? { shard } : {}) }
   let correlator: WindowCorrelator = createCorrelator(all, options)
   const alerts = new Map<string, Alert>()
   let saved = { at: 0, text: JSON.stringify(correlator.snapshot()) }
@@ -144,8 +150,27 @@ export function run(deliveries: readonly Delivery[], all: readonly CorrelationSp
   return finalAlerts(correlator.finish(), alerts)
 }
 
+/** The same on several correlators, each given what is routed to it, stopped and started again on its own. */
+export function runSharded(
+  deliveries: readonly Delivery[],
+  all: readonly CorrelationSpec[],
+  seed: number,
+  count: number,
+): string[] {
+  const route = createRouter(all, (ruleId) => rulesById.get(ruleId)?.alerts !== false, count)
+  const parts = Array.from({ length: count }, (_, index) => {
+    const own = deliveries.map(({ matches, watermark }) => ({
+      matches: matches.filter((one) => route(one).includes(index)),
+      watermark,
+    }))
+    return run(own, all, seed * count + index, { index, count })
+  })
+  return parts.flat().sort()
+}
+
 export interface Proof {
   readonly inOrder: readonly string[]
+  /** Shuffled; the last one on two or three correlators. */
   readonly disordered: readonly (readonly string[])[]
   readonly oracle: readonly string[]
   /** What the oracle is compared with. */
@@ -161,6 +186,8 @@ export function prove(seed: number): Proof {
     all,
   )
   const disordered = [1, 2, 3].map((n) => run(deliver(seed * 7 + n, matches), all, n === 1 ? undefined : seed + n))
+  const count = 2 + (seed % 2)
+  disordered.push(runSharded(deliver(seed * 7 + 4, matches), all, seed, count))
   const chained = new Set(chains.map(({ id }) => id))
   const ours = inOrder.flatMap((text) => {
     const alert = JSON.parse(text) as Alert

@@ -16,5 +16,5 @@ for (let seed = first; seed < first + seeds; seed++) {
   wrong++
   console.log(JSON.stringify({ seed, wrong: true }))
 }
-console.log(JSON.stringify({ seeds, orders: 4 * seeds, alerts, wrong }))
+console.log(JSON.stringify({ seeds, orders: 5 * seeds, alerts, wrong }))
 process.exitCode = wrong > 0 ? 1 : 0
