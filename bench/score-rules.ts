@@ -17,6 +17,7 @@ import { loadRules } from '../correlator/sigma/load.ts'
 import { loadPacks } from '../parsers/packs.ts'
 import { createParser } from '../parsers/parser.ts'
 import { machineLine } from './machine.ts'
+import { scoreCorrelations } from './score-correlations.ts'
 import {
   falcoActivity,
   falcoLists,
@@ -377,6 +378,9 @@ function main(): void {
       else console.warn(`SKIPPED: no ${path}`)
     }
   }
+  const correlations = join(shared, 'panther/correlation_rules.jsonl')
+  if (!existsSync(correlations)) console.warn(`SKIPPED: no ${correlations}`)
+  else if (wanted('correlations')) scores.push({ ...newScore('correlations'), ...scoreCorrelations(correlations) })
   if (values.json) for (const score of scores) console.log(JSON.stringify(score))
   else print(scores, values.verbose)
   for (const folder of filterFolders) rmSync(folder, { recursive: true, force: true })
