@@ -1,6 +1,7 @@
 // A person at a browser: signs in by the printed link, searches, opens the alert, sees a line arrive in the tail.
 
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
@@ -101,6 +102,42 @@ describe.skipIf(!has('chromium'))('the browser', () => {
       .locator('[role=tabpanel] pre', { hasText: 'Accepted password for deploy from 203.0.113.77' })
       .last()
       .waitFor()
+  })
+
+  test('stages make a table and a chart; a value of it narrows the search', async () => {
+    const query = 'source.ip:203.0.113.77 | stats count() by event.outcome | sort -count'
+    await page.goto(`${node.address}/search?query=${encodeURIComponent(query)}`)
+    await page.locator('[data-table-rows="2"]').waitFor()
+    expect((await page.locator('table.result tbody tr').first().innerText()).replace(/\s+/g, ' ')).toMatch(/failure.*9/)
+    await page.locator('table.result').getByTitle('Only this').first().click()
+    await page.locator('[data-table-rows="1"]').waitFor()
+    expect(new URL(page.url()).searchParams.get('query')).toBe(
+      'source.ip:203.0.113.77 and event.outcome:"failure" | stats count() by event.outcome | sort -count',
+    )
+    await page.goto(`${node.address}/search?query=${encodeURIComponent('| timechart 1s count() by event.outcome')}`)
+    await page.locator('[data-chart] canvas').waitFor()
+  })
+
+  test('a search is saved, shared and exported', async () => {
+    await page.goto(`${node.address}/search?query=source.ip:203.0.113.77`)
+    await page.locator('[data-total="10"]').waitFor()
+    await page.getByRole('button', { name: 'Saved' }).click()
+    await page.getByLabel('Save this search as').fill('The guesser')
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
+    await page.locator('[data-saved="The guesser"]').waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'Link' }).click()
+    const link = await page.locator('[data-share-link]').innerText()
+    await page.getByRole('button', { name: 'Export' }).click()
+    const arriving = page.waitForEvent('download')
+    await page.locator('[data-export="csv"]').click()
+    const rows = readFileSync(await (await arriving).path(), 'utf8')
+      .trimEnd()
+      .split('\r\n')
+    expect(rows).toHaveLength(11)
+    await page.goto(link)
+    await page.locator('[data-total="10"]').waitFor()
+    expect(new URL(page.url()).searchParams.get('since')).toMatch(/^\d{4}-/)
   })
 
   test('a wrong query marks its column', async () => {

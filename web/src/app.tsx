@@ -19,6 +19,7 @@ import { AlertPage } from './pages/alert.tsx'
 import { AlertsPage } from './pages/alerts.tsx'
 import { RulesPage } from './pages/rules.tsx'
 import { SearchPage } from './pages/search.tsx'
+import { SharePage } from './pages/share.tsx'
 import { SignInPage } from './pages/sign-in.tsx'
 import { SourcesPage } from './pages/sources.tsx'
 import { TailPage } from './pages/tail.tsx'
@@ -92,6 +93,7 @@ export function App() {
       </AppShell.Navbar>
       <AppShell.Main>
         {here === 'search' && <SearchPage />}
+        {here === 'share' && <SharePage id={decodeURIComponent(path.split('/')[2] ?? '')} />}
         {here === 'tail' && <TailPage />}
         {here === 'alerts' &&
           (path.split('/')[2] ? <AlertPage id={decodeURIComponent(path.split('/')[2] ?? '')} /> : <AlertsPage />)}

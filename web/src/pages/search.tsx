@@ -1,13 +1,19 @@
 import { Alert, Button, Group, Loader, NativeSelect, Stack, Text } from '@mantine/core'
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import type { SearchOutput } from '../../../core/api.ts'
 import { ApiError, api } from '../client.ts'
 import { formatTime } from '../event-text.ts'
 import { useText } from '../i18n.tsx'
 import { EventRow } from '../parts/event-row.tsx'
 import { FieldList } from '../parts/field-list.tsx'
 import { Histogram } from '../parts/histogram.tsx'
+import { LongSearch } from '../parts/long-search.tsx'
 import { QueryLine } from '../parts/query-line.tsx'
+import { ResultTable } from '../parts/result-table.tsx'
+import { SearchMenu, type SearchRange } from '../parts/search-menu.tsx'
 import { VirtualRows } from '../parts/virtual-rows.tsx'
+import { withClause } from '../query-text.ts'
 import { go, usePlace } from '../router.ts'
 
 const ranges = ['5m', '15m', '1h', '4h', '24h', '7d', '30d', '365d']
@@ -20,13 +26,14 @@ export function SearchPage() {
   const until = params.get('until') ?? 'now'
   const range = { query, since, until }
   const move = (next: Partial<typeof range>) => go('/search', { ...range, ...next })
-  const addClause = (clause: string) => move({ query: query ? `${query} and ${clause}` : clause })
+  const addClause = (clause: string) => move({ query: withClause(query, clause) })
 
   const pages = useInfiniteQuery({
     queryKey: ['search', range],
     queryFn: ({ signal, pageParam }) =>
       api.search({ ...range, limit: 200, ...(pageParam && { cursor: pageParam }) }, signal),
     initialPageParam: '',
+    retry: (count, error) => count < 2 && !(error instanceof ApiError), // what took too long goes on as a long search
     getNextPageParam: (page) => page.cursor,
   })
   const bars = useQuery({
@@ -34,8 +41,12 @@ export function SearchPage() {
     queryFn: ({ signal }) => api.histogram(range, signal),
     placeholderData: keepPreviousData,
   })
-  const hits = pages.data?.pages.flatMap((page) => page.hits) ?? []
-  const first = pages.data?.pages[0]
+  const tookTooLong = pages.error instanceof ApiError && pages.error.problem.status === 503
+  const [long, setLong] = useState<{ of: typeof range; result: SearchOutput }>()
+  const found = tookTooLong && long && sameRange(long.of, range) ? [long.result] : (pages.data?.pages ?? [])
+  const hits = found.flatMap((page) => page.hits)
+  const first = found[0]
+  const table = first?.table
 
   return (
     <Stack gap="xs">
@@ -56,7 +67,9 @@ export function SearchPage() {
         />
         <Button onClick={() => pages.refetch().then(() => bars.refetch())}>{t('run')}</Button>
       </Group>
-      {pages.error && <QueryProblem error={pages.error} query={query} />}
+      <SearchMenu range={range} move={move} />
+      {pages.error && !tookTooLong && <QueryProblem error={pages.error} query={query} />}
+      {tookTooLong && <LongSearch range={range} onResult={(result) => setLong({ of: range, result })} />}
       {bars.data && (
         <Histogram
           data={bars.data}
@@ -67,6 +80,7 @@ export function SearchPage() {
         {bars.data && (
           <Text size="sm" data-total={bars.data.total}>
             <b>{bars.data.total.toLocaleString()}</b> {t('events')}
+            {table && ` · ${table.rows.length.toLocaleString()} ${t('rowsMade')}`}
           </Text>
         )}
         {first && (
@@ -81,6 +95,12 @@ export function SearchPage() {
           <FieldList range={range} onClause={addClause} />
         </div>
         <div style={{ flex: 1, minWidth: 0 }}>
+          {table && <ResultTable table={table} more={first.more === true} onClause={addClause} />}
+          {!table && first?.more && (
+            <Text size="sm" c="dimmed">
+              {t('moreEvents')}
+            </Text>
+          )}
           {hits.length > 0 && (
             <VirtualRows
               items={hits}
@@ -89,7 +109,7 @@ export function SearchPage() {
               render={(hit) => <EventRow hit={hit} onClause={addClause} />}
             />
           )}
-          {!pages.isPending && !pages.error && hits.length === 0 && (
+          {first && hits.length === 0 && !table?.rows.length && (
             <Text p="md">
               {t('noEvents')} <span className="dim">{t('noEventsHint')}</span>
             </Text>
@@ -104,6 +124,8 @@ export function SearchPage() {
     </Stack>
   )
 }
+
+const sameRange = (a: SearchRange, b: SearchRange) => a.query === b.query && a.since === b.since && a.until === b.until
 
 /** What is wrong with the query and where: the column is marked under the text. */
 export function QueryProblem({ error, query }: { error: Error; query: string }) {

@@ -1,6 +1,7 @@
-import { Anchor, Button, Group, Loader, Progress, ScrollArea, Stack, Text, TextInput } from '@mantine/core'
+import { Anchor, Button, Group, Progress, ScrollArea, Stack, Text, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
+import type { WireField } from '../../../core/api.ts'
 import { api } from '../client.ts'
 import { clause, visible } from '../event-text.ts'
 import { useText } from '../i18n.tsx'
@@ -12,12 +13,15 @@ interface Range {
   readonly until: string
 }
 
-/** The fields of the events found, with coverage; a click shows the most frequent values. */
+/** The fields of the events found, with coverage; a click shows the most frequent values and bounds, of the same answer. */
 export function FieldList({ range, onClause }: { range: Range; onClause: AddClause }) {
   const { t } = useText()
   const [open, setOpen] = useState<string>()
   const [filter, setFilter] = useState('')
-  const { data } = useQuery({ queryKey: ['fields', range], queryFn: ({ signal }) => api.fields(range, signal) })
+  const { data } = useQuery({
+    queryKey: ['fields', range],
+    queryFn: ({ signal }) => api.fields({ ...range, values: true }, signal),
+  })
   const fields = (data?.fields ?? []).filter(({ name }) => name.includes(filter) && name !== 'event.original')
   return (
     <Stack gap={4}>
@@ -29,56 +33,78 @@ export function FieldList({ range, onClause }: { range: Range; onClause: AddClau
         onChange={(event) => setFilter(event.currentTarget.value)}
       />
       <ScrollArea.Autosize mah="calc(100vh - 15rem)">
-        {fields.map(({ name, count }) => (
-          <div key={name}>
-            <Group justify="space-between" wrap="nowrap" gap={4}>
-              <Anchor
-                component="button"
-                size="xs"
-                className="mono"
-                ta="left"
-                onClick={() => setOpen(open === name ? undefined : name)}
-                style={{ overflowWrap: 'anywhere' }}
-              >
-                {visible(name)}
-              </Anchor>
-              <Text size="xs" c="dimmed">
-                {data?.total ? Math.round((count / data.total) * 100) : 0}%
-              </Text>
-            </Group>
-            {open === name && <TopValues field={name} range={range} onClause={onClause} />}
-          </div>
-        ))}
+        {fields.map((field) => {
+          const { name, count } = field
+          return (
+            <div key={name}>
+              <Group justify="space-between" wrap="nowrap" gap={4}>
+                <Anchor
+                  component="button"
+                  size="xs"
+                  className="mono"
+                  ta="left"
+                  onClick={() => setOpen(open === name ? undefined : name)}
+                  style={{ overflowWrap: 'anywhere' }}
+                >
+                  {visible(name)}
+                </Anchor>
+                <Text size="xs" c="dimmed">
+                  {data?.total ? Math.round((count / data.total) * 100) : 0}%
+                </Text>
+              </Group>
+              {open === name && (
+                <FieldDetail field={field} total={data?.total ?? 0} looked={data?.looked ?? 0} onClause={onClause} />
+              )}
+            </div>
+          )
+        })}
       </ScrollArea.Autosize>
     </Stack>
   )
 }
 
-function TopValues({ field, range, onClause }: { field: string; range: Range; onClause: AddClause }) {
+function FieldDetail({
+  field,
+  total,
+  looked,
+  onClause,
+}: {
+  field: WireField
+  total: number
+  looked: number
+  onClause: AddClause
+}) {
   const { t } = useText()
-  const { data, error } = useQuery({
-    queryKey: ['values', field, range],
-    queryFn: ({ signal }) => api.values({ ...range, field, size: 10 }, signal),
-  })
-  if (error) return <Text size="xs">{error.message}</Text>
-  if (!data) return <Loader size="xs" />
+  const { name, count, values, distinct, min, max } = field
+  const most = values?.[0]?.count ?? 1
   return (
-    <Stack gap={2} pl="xs" pb="xs" aria-label={`${t('top')}: ${field}`}>
-      {data.values.map(({ value, count }) => (
-        <div key={String(value)}>
+    <Stack gap={2} pl="xs" pb="xs" aria-label={`${t('top')}: ${name}`} data-field-detail={name}>
+      {min !== undefined && max !== undefined && (
+        <Text size="xs" c="dimmed" className="mono">
+          {t('between')} {visible(String(min))} {t('to')} {visible(String(max))}
+        </Text>
+      )}
+      {distinct !== undefined && (
+        <Text size="xs" c="dimmed">
+          {distinct.toLocaleString()} {t('distinctValues')}
+        </Text>
+      )}
+      {values?.map(({ value, count: times }) => (
+        <div key={`${typeof value} ${value}`}>
           <Group gap={4} wrap="nowrap" justify="space-between">
             <Text size="xs" className="mono" style={{ overflowWrap: 'anywhere' }}>
               {visible(String(value))}
             </Text>
             <Group gap={2} wrap="nowrap">
               <Text size="xs" c="dimmed">
-                {count}
+                {times.toLocaleString()}
               </Text>
               <Button
                 size="compact-xs"
                 variant="subtle"
                 title={t('filterFor')}
-                onClick={() => onClause(clause(field, value))}
+                aria-label={`${t('filterFor')} ${name} ${value}`}
+                onClick={() => onClause(clause(name, value))}
               >
                 +
               </Button>
@@ -86,18 +112,24 @@ function TopValues({ field, range, onClause }: { field: string; range: Range; on
                 size="compact-xs"
                 variant="subtle"
                 title={t('filterOut')}
-                onClick={() => onClause(`not ${clause(field, value)}`)}
+                aria-label={`${t('filterOut')} ${name} ${value}`}
+                onClick={() => onClause(`not ${clause(name, value)}`)}
               >
                 −
               </Button>
             </Group>
           </Group>
-          <Progress size={3} value={data.total ? (count / data.total) * 100 : 0} />
+          <Progress size={3} value={(times / most) * 100} />
         </div>
       ))}
-      {data.missing > 0 && (
+      {total > count && (
         <Text size="xs" c="dimmed">
-          {data.missing} {t('missing')}
+          {(total - count).toLocaleString()} {t('missing')}
+        </Text>
+      )}
+      {looked < total && (
+        <Text size="xs" c="dimmed">
+          {t('ofNewest')} {looked.toLocaleString()}
         </Text>
       )}
     </Stack>

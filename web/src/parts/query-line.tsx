@@ -3,8 +3,10 @@ import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
 import { EditorState, Prec } from '@codemirror/state'
 import { EditorView, keymap, placeholder } from '@codemirror/view'
 import { useEffect, useRef } from 'react'
+import { functionNames, measureNames, type Pipe } from '../../../core/query.ts'
 import { api } from '../client.ts'
 import { useText } from '../i18n.tsx'
+import { splitQuery } from '../query-text.ts'
 
 /** The search line: field and value completion from the real data, Enter runs it. */
 export function QueryLine({ value, onRun, since }: { value: string; onRun: (query: string) => void; since: string }) {
@@ -65,23 +67,37 @@ export function QueryLine({ value, onRun, since }: { value: string; onRun: (quer
   return <div ref={box} style={{ flex: 1, minWidth: 0 }} data-query-line />
 }
 
+const stages: readonly Pipe['kind'][] = [
+  ...(['stats', 'timechart', 'top', 'rare', 'patterns', 'sort', 'head', 'fields', 'dedup', 'where', 'eval'] as const),
+  'context',
+]
+const words = [...measureNames, ...functionNames].map((label) => ({ label, apply: `${label}(`, type: 'function' }))
+
 async function complete(context: CompletionContext, since: string) {
   const typed = context.matchBefore(/[\w.@-]+:?"?[^\s"]*/)
   if (!typed && !context.explicit) return null
   const text = typed?.text ?? ''
   const from = typed?.from ?? context.pos
-  const colon = text.indexOf(':')
+  const before = context.state.sliceDoc(0, context.pos)
+  const inStages = splitQuery(before).stages !== ''
+  if (inStages && /\|\s*\w*$/.test(before)) {
+    return { from, options: stages.map((label) => ({ label, apply: `${label} `, type: 'keyword' })) }
+  }
+  const colon = inStages ? -1 : text.indexOf(':')
   try {
     if (colon < 0) {
       const { fields } = await api.fields({ since })
       return {
         from,
-        options: fields.map(({ name, count }) => ({
-          label: name,
-          apply: `${name}:`,
-          detail: String(count),
-          type: 'property',
-        })),
+        options: [
+          ...(inStages ? words : []),
+          ...fields.map(({ name, count }) => ({
+            label: name,
+            apply: inStages ? name : `${name}:`,
+            detail: String(count),
+            type: 'property',
+          })),
+        ],
       }
     }
     const { values } = await api.values({ field: text.slice(0, colon), since, size: 20 })
