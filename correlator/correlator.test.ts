@@ -115,6 +115,75 @@ test('fewer than, exactly, ranges: judged when the window is over, not before', 
   expect(enough.finish()).toEqual([])
 })
 
+const newCity = correlation('new city', ['a'], {
+  type: 'first_seen',
+  groupBy: ['user.name'],
+  timespanMs: 30 * MINUTE,
+  condition: { bounds: [], fields: ['city'] },
+})
+const login = (id: string, minute: number, city: string | undefined, user = 'kim') =>
+  match('a', id, T + minute * MINUTE, { 'user.name': user, ...(city === undefined ? {} : { city }) })
+const told = (correlator: ReturnType<typeof open>, matches: readonly RuleMatch[]) =>
+  [...correlator.push(matches, newest(matches)), ...correlator.finish()].map(({ alert }) => alert.eventIds.join(' '))
+
+test.each([
+  ['the first value of all is no news', [login('1', 0, 'Seoul')], []],
+  ['a second value is', [login('1', 0, 'Seoul'), login('2', 1, 'Busan'), login('3', 2, 'Busan')], ['2']],
+  ['each new value by itself', [login('1', 0, 'Seoul'), login('2', 1, 'Busan'), login('3', 2, 'Jeju')], ['2', '3']],
+  [
+    'known to another is new to this one',
+    [login('1', 0, 'Busan', 'lee'), login('2', 0, 'Seoul'), login('3', 1, 'Busan')],
+    ['3'],
+  ],
+  [
+    'still known at the end of the span',
+    [login('1', 0, 'Seoul'), login('2', 1, 'Busan'), login('3', 30, 'Seoul')],
+    ['2'],
+  ],
+  [
+    'forgotten after it, while the group went on',
+    [login('1', 0, 'Seoul'), login('2', 20, 'Busan'), login('3', 31, 'Seoul')],
+    ['2', '3'],
+  ],
+  ['a group that was silent begins anew', [login('1', 0, 'Seoul'), login('2', 31, 'Busan')], []],
+  ['an event without the field says nothing', [login('1', 0, undefined), login('2', 1, 'Busan')], []],
+])('first_seen: %s', (_why, matches, expected) => {
+  expect(told(open([newCity]), matches)).toEqual(expected)
+  expect(told(open([newCity]), [...matches].reverse())).toEqual(expected)
+})
+
+test('first_seen waits for the lateness: what comes late may show that the value was known', () => {
+  const correlator = open([newCity])
+  expect(correlator.push([login('1', 0, 'Seoul'), login('3', 5, 'Busan')], T + 5 * MINUTE)).toEqual([])
+  expect(correlator.push([login('2', 1, 'Busan')], T + 9 * MINUTE)).toEqual([])
+  expect(correlator.push([], T + 60 * MINUTE).map(({ alert }) => alert.eventIds)).toEqual([['2']])
+})
+
+test('first_seen keeps one match a value, however many come, and lets a silent group go', () => {
+  const correlator = open([newCity])
+  for (let i = 0; i < 2000; i++)
+    correlator.push([login(`e${i}`, i / 10, ['Seoul', 'Busan', 'Jeju'][i % 3])], T + (i / 10) * MINUTE)
+  const kept = (correlator.snapshot() as { matches: { seen: { t: number[] } } }).matches.seen.t.length
+  expect(kept).toBeLessThan(110) // 10 minutes of lateness at 10 a minute, and three values
+  correlator.push([], T + 24 * 60 * MINUTE)
+  expect([correlator.groupCount, correlator.stateBytes]).toEqual([0, 0])
+})
+
+test('a correlation with a lateness of its own still takes what is too late for the others, or less', () => {
+  const counters = new Counters()
+  const rule = (id: string, latenessMs: number) => ({ ...three, id, latenessMs })
+  const all = [three, rule('patient', 60 * MINUTE), rule('strict', MINUTE)]
+  const correlator = open(all, { counters })
+  correlator.push([a('1', 0), a('2', 1)], T + 40 * MINUTE)
+  correlator.push([], T + 40 * MINUTE)
+  const raised = correlator.push([a('3', 2)], T + 40 * MINUTE)
+  expect(raised.map(({ alert }) => alert.ruleId)).toEqual(['patient'])
+  const late = (id: string) => counters.get('correlate_left_out_matches_total', { rule: id, reason: 'late' })
+  expect([late('three'), late('patient')]).toEqual([1, 0])
+  correlator.push([a('4', 35)], T + 40 * MINUTE)
+  expect([late('three'), late('strict')]).toEqual([1, 2])
+})
+
 test('absence: a question without an answer alerts only once nobody can answer any more', () => {
   const spec = correlation('no answer', ['a', 'b'], { type: 'absence' })
   const late = open([spec])

@@ -148,7 +148,7 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
         pointFields: usedBy.has(spec.id) ? fieldsAbove(spec.id, all) : undefined,
         above: spec.rules.some(({ id }) => correlations.has(id)),
         keysOf,
-        holdMs: holdOf(spec, correlations),
+        holdMs: holdOf(spec, correlations, allowedLatenessMs),
         kind: grouped ? 'event' : 'correlation',
         ruleId,
         leaveOut: leaveOut(ruleId),
@@ -358,16 +358,24 @@ function fieldsAbove(id: string, specs: readonly CorrelationSpec[]): string[] {
   return [...fields].sort()
 }
 
-/** A correlation above one that waits for its windows to close must itself wait as long. */
-function holdOf(spec: CorrelationSpec, below: ReadonlyMap<string, Correlation>): number {
-  let hold = 0
+/**
+ * How much longer than the allowed lateness a correlation waits: its own lateness, and what those it builds on take to
+ * judge their windows. Less than nothing when it allows less.
+ */
+function holdOf(spec: CorrelationSpec, below: ReadonlyMap<string, Correlation>, allowedLatenessMs: number): number {
+  let hold = spec.latenessMs === undefined ? 0 : spec.latenessMs - allowedLatenessMs
   for (const { id } of spec.rules) {
     const correlation = below.get(id)
     if (!correlation) continue
-    const own = judgingOf(correlation.spec) === 'rising' ? 0 : correlation.spec.timespanMs + 1
-    hold = Math.max(hold, correlation.holdMs + own)
+    hold = Math.max(hold, correlation.holdMs + judgedAfter(correlation.spec))
   }
   return hold
+}
+
+/** How long after its time a point is given at the latest, beside the lateness. */
+function judgedAfter(spec: CorrelationSpec): number {
+  if (judgingOf(spec) === 'rising') return 0
+  return spec.type === 'first_seen' ? 1 : spec.timespanMs + 1
 }
 
 function singleAlert(rule: RuleInfo, match: RuleMatch): Alert {

@@ -148,6 +148,22 @@ test('a match carries the values correlations need, under the names they use', (
   })
 })
 
+test('first_seen names the field whose values are new; lateness stands beside the time span', () => {
+  const text =
+    'type: first_seen\nrules: [one]\ngroup-by: [user]\ntimespan: 30d\nlateness: 1h\ncondition: { field: city }'
+  const loaded = load(rule('one'), correlation(text), correlation(text.replace('1h', '2h'), 'other'))
+  expect(loaded.refused).toEqual([])
+  expect(loaded.correlations[0]).toMatchObject({
+    type: 'first_seen',
+    timespanMs: 30 * 86_400_000,
+    latenessMs: 3_600_000,
+    condition: { bounds: [], fields: ['city'] },
+  })
+  expect(loaded.rules[0]?.fieldsForCorrelations).toEqual(['city', 'user'])
+  const [one, other] = loaded.correlations
+  expect(one?.version).not.toBe(other?.version) // what it counts is part of what it means
+})
+
 test('absence names what comes and what must follow', () => {
   const loaded = load(rule('one'), rule('two'), correlation('type: absence\nrules: [one, two]\ntimespan: 1h'))
   expect(loaded.correlations[0]).toMatchObject({
@@ -176,6 +192,15 @@ test.each([
   ['generate that is a word', `${count}\ngenerate: maybe`, 'true or false'],
   ['an alias for a rule that is not there', `${count}\naliases: { ip: { two: source.ip } }`, 'not among the rules'],
   ['itself', count.replace('[one]', '[corr]'), 'refers to itself'],
+  [
+    'a bound on first_seen',
+    'type: first_seen\nrules: [one]\ntimespan: 5m\ncondition: { field: a, gt: 1 }',
+    'compares nothing',
+  ],
+  ['first_seen of nothing', 'type: first_seen\nrules: [one]\ntimespan: 5m\ncondition: {}', "wants a 'field'"],
+  ['first_seen without condition', 'type: first_seen\nrules: [one]\ntimespan: 5m', 'wants a condition'],
+  ['a lateness that is none', `${count}\nlateness: soon`, "lateness 'soon'"],
+  ['a lateness beyond what is kept', `${count}\nlateness: 8d`, 'at most 7d'],
   ['a condition on absence', count.replace('event_count', 'absence'), 'takes no condition'],
 ])('refused: %s', (_why, body, reason) => {
   const loaded = load(rule('one'), correlation(body))

@@ -16,6 +16,7 @@ export interface UnresolvedCorrelation extends Meta {
   /** alias -> reference -> field */
   readonly aliases: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly timespanMs: number
+  readonly latenessMs?: number
   readonly condition: {
     readonly bounds: readonly Bound[]
     readonly fields: readonly string[]
@@ -28,7 +29,9 @@ export interface UnresolvedCorrelation extends Meta {
   readonly line: number
 }
 
-const known = ['type', 'rules', 'group-by', 'timespan', 'timeframe', 'condition', 'aliases', 'generate']
+const known = ['type', 'rules', 'group-by', 'timespan', 'timeframe', 'condition', 'aliases', 'generate', 'lateness']
+/** Snapshots and memory keep what lateness asks for. */
+const maxLatenessMs = 7 * 86_400_000
 
 /** @throws SigmaProblem */
 export function readCorrelation(
@@ -57,6 +60,9 @@ export function readCorrelation(
   const timespanMs = parseTimespan(span)
   if (timespanMs === undefined)
     throw new SigmaProblem(`timespan '${String(span ?? '')}' is not a number and one of s m h d w M y`, at('timespan'))
+  const latenessMs = node['lateness'] === undefined ? undefined : parseTimespan(node['lateness'])
+  if (node['lateness'] !== undefined && (latenessMs === undefined || latenessMs > maxLatenessMs))
+    throw new SigmaProblem(`lateness '${String(node['lateness'])}' is not a time span of at most 7d`, at('lateness'))
   if (node['timespan'] === undefined) note("'timeframe' is read as 'timespan'")
   if (node['generate'] !== undefined && typeof node['generate'] !== 'boolean')
     throw new SigmaProblem("'generate' is true or false", at('generate'))
@@ -69,7 +75,8 @@ export function readCorrelation(
   const aliases = readAliases(node['aliases'], refs, at('aliases'))
   const condition = readBounds(node['condition'], type, refs, at('condition'), note)
   const percentile = written === 'value_median' ? 50 : condition.percentile
-  const meaning = { type, refs, groupBy, aliases, timespanMs, ...condition, percentile }
+  const late = latenessMs === undefined ? {} : { latenessMs }
+  const meaning = { type, refs, groupBy, aliases, timespanMs, ...late, ...condition, percentile }
   const version = hashMeaning(meaning)
   return {
     ...readMeta(doc, version, note),
@@ -79,6 +86,7 @@ export function readCorrelation(
     groupBy,
     aliases,
     timespanMs,
+    ...late,
     condition: {
       bounds: condition.bounds,
       fields: condition.fields,
@@ -125,11 +133,15 @@ function readBounds(
       bounds.push({ op: key as Bound['op'], value })
     } else throw new SigmaProblem(`a condition has no '${key}'`, [...path, key])
   }
-  if (bounds.length === 0) throw new SigmaProblem(`the condition compares nothing (${boundOps.join(', ')})`, path)
-  const wantsField = type.startsWith('value_')
+  if (type === 'first_seen') {
+    if (bounds.length > 0) throw new SigmaProblem('first_seen compares nothing: its condition names a field', path)
+  } else if (bounds.length === 0)
+    throw new SigmaProblem(`the condition compares nothing (${boundOps.join(', ')})`, path)
+  const wantsField = type.startsWith('value_') || type === 'first_seen'
   if (wantsField && fields.length === 0) throw new SigmaProblem(`${type} wants a 'field' in its condition`, path)
   if (!wantsField && fields.length > 0) throw new SigmaProblem(`${type} takes no 'field'`, [...path, 'field'])
-  if (fields.length > 1 && type !== 'value_count') throw new SigmaProblem(`${type} takes one field`, [...path, 'field'])
+  if (fields.length > 1 && type !== 'value_count' && type !== 'first_seen')
+    throw new SigmaProblem(`${type} takes one field`, [...path, 'field'])
   if (type === 'value_percentile' && percentile === undefined) {
     percentile = 50
     note("the condition has no 'percentile'; 50, the median, is compared")

@@ -79,6 +79,8 @@ interface Described {
 export interface Folding {
   readonly by: readonly string[]
   readonly timespanMs: number
+  /** `lateness`, ours: how late an event may come and still count here; undefined: what the installation allows. */
+  readonly latenessMs?: number
 }
 
 export interface SigmaRule extends Described {
@@ -96,7 +98,10 @@ export interface SigmaRule extends Described {
   readonly filters: readonly string[]
 }
 
-/** The specification's types; `absence` is ours: the first rule matched and the last did not follow within the time span. */
+/**
+ * The specification's types and two of ours. `absence`: the first rule matched and the last did not follow within the time
+ * span. `first_seen`: a value that its group did not have within the time span before, though the group was there.
+ */
 export const correlationTypes = [
   'event_count',
   'value_count',
@@ -106,6 +111,7 @@ export const correlationTypes = [
   'value_avg',
   'value_percentile',
   'absence',
+  'first_seen',
 ] as const
 export type CorrelationType = (typeof correlationTypes)[number]
 
@@ -136,7 +142,7 @@ export interface SigmaCorrelation extends Described {
    */
   readonly condition: {
     readonly bounds: readonly Bound[]
-    /** value_* only; several fields of value_count are counted as tuples. */
+    /** value_* and first_seen only; several fields of value_count and first_seen are taken as tuples. */
     readonly fields: readonly string[]
     /** value_percentile only, 0..100. */
     readonly percentile?: number

@@ -231,7 +231,7 @@ export class Correlation {
   /** What the condition's fields say of a match. */
   #measured(match: Valued, { fields }: Side): StoredMatch['values'] {
     const first = fieldValues(match, fields[0] as string)
-    if (this.spec.type !== 'value_count') {
+    if (this.spec.type !== 'value_count' && this.spec.type !== 'first_seen') {
       const numbers = first
         .slice(0, MAX_ELEMENTS)
         .map((value) => (typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value)))

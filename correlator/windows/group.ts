@@ -5,6 +5,7 @@
 
 import type { Alert } from '../../core/detect.ts'
 import { alertId, type Episode, type Point } from './episode.ts'
+import { historyOf } from './first-seen.ts'
 import { type GroupRules, rulesSeen } from './group-rules.ts'
 import type { MatchPacker, MatchUnpacker } from './packed-matches.ts'
 import {
@@ -197,7 +198,11 @@ export class Group {
     if (state.open) state.open.episode.points = state.open.episode.points.filter(({ t }) => t >= horizon)
     if (course.sent) for (const t of course.sent.keys()) if (t < horizon) course.sent.delete(t)
     if (course.sent?.size === 0) course.sent = undefined
-    this.#trim(judging === 'rising' ? keepFrom : Number.POSITIVE_INFINITY, state, rules)
+    if (spec.type === 'first_seen') {
+      const history = historyOf(this.matches, state.at, keepFrom)
+      if (history.length < state.at) this.matches = [...history, ...this.matches.slice(state.at)]
+      state.at = state.low = history.length
+    } else this.#trim(judging === 'rising' ? keepFrom : Number.POSITIVE_INFINITY, state, rules)
     if (!state.open && state.at === 0 && state.low === 0) course.settled = undefined
     redo(course)
     if (!course.settled && !course.told && !course.sent && course.floor === Number.NEGATIVE_INFINITY)
@@ -217,7 +222,9 @@ export class Group {
       // a few stay, so that the next window is full at once and joins the episode it continues
       this.#drop(Math.min(until, state.at) - rules.keptMatches, state)
     } else {
-      this.#drop(Math.max(state.at, this.matches.length >> 1), state)
+      // the history of first_seen is judged, but not done with
+      const half = this.matches.length >> 1
+      this.#drop(rules.spec.type === 'first_seen' ? half : Math.max(state.at, half), state)
       if (state.open) state.open.episode.approximate = true
     }
     redo(course)
@@ -233,6 +240,7 @@ export class Group {
     }
     const settled = this.#course?.settled
     const next = this.matches[settled?.at ?? 0]
+    if (spec.type === 'first_seen' && this.matches.length > 0) return next ? next.t : this.newest + spec.timespanMs
     if (next) return next.t + spec.timespanMs
     return settled?.open ? settled.open.lastTime + 2 * spec.timespanMs : Number.POSITIVE_INFINITY
   }

@@ -56,6 +56,7 @@ export function naiveAlerts(spec: CorrelationSpec, matches: readonly RuleMatch[]
 
 function episodes(spec: CorrelationSpec, all: readonly Seen[]): Seen[][] {
   if (spec.type === 'absence') return unanswered(spec, all)
+  if (spec.type === 'first_seen') return unseen(spec, all).map((one) => [one])
   const result: Set<Seen>[] = []
   for (const { window, alone } of windows(spec, all)) {
     if (!holds(spec, window)) continue
@@ -122,6 +123,15 @@ function holds(spec: CorrelationSpec, window: readonly Seen[]): boolean {
     default:
       throw new RangeError(`the oracle does not know ${spec.type}`)
   }
+}
+
+function unseen({ timespanMs }: CorrelationSpec, all: readonly Seen[]): Seen[] {
+  return all.filter((one, i) => {
+    const before = all.slice(0, i).filter(({ t, value }) => value !== undefined && t >= one.t - timespanMs)
+    return (
+      one.value !== undefined && before.length > 0 && before.every(({ value }) => String(value) !== String(one.value))
+    )
+  })
 }
 
 function unanswered(spec: CorrelationSpec, all: readonly Seen[]): Seen[][] {

@@ -61,6 +61,15 @@ export const specs: readonly CorrelationSpec[] = [
   }),
   correlation('no answer', ['a', 'b'], { type: 'absence' }),
   correlation('silent', ['c'], { type: 'absence', timespanMs: 20 * MINUTE }),
+  correlation('new user', ['a', 'b'], {
+    type: 'first_seen',
+    timespanMs: 20 * MINUTE,
+    condition: { bounds: [], fields: ['user.name'] },
+  }),
+  correlation('patient', ['a'], {
+    latenessMs: 3 * LATENESS,
+    condition: { bounds: [{ op: 'eq', value: 2 }], fields: [] },
+  }),
 ]
 
 /** Correlations over correlations: for these only order is proved, the oracle does not know them. */
@@ -72,6 +81,8 @@ export const chains: readonly CorrelationSpec[] = [
     timespanMs: 60 * MINUTE,
     condition: { bounds: [{ op: 'gte', value: 2 }], fields: [] },
   }),
+  correlation('new user then c', ['new user', 'c'], { type: 'temporal_ordered', timespanMs: 15 * MINUTE }),
+  correlation('after patience', ['patient', 'b'], { type: 'temporal', timespanMs: 30 * MINUTE }),
   correlation('silence then c', ['no answer', 'c'], { type: 'temporal', timespanMs: 30 * MINUTE }),
 ]
 

@@ -8,6 +8,7 @@
 
 import type { Scalar } from '../../core/event.ts'
 import { addToEpisode, cloneEpisode, type Episode, newEpisode, type Point } from './episode.ts'
+import { scanFirstSeen } from './first-seen.ts'
 import type { GroupRules } from './group-rules.ts'
 import type { CorrelationSpec } from './spec.ts'
 import { MAX_ELEMENTS, type StoredMatch } from './stored-match.ts'
@@ -103,6 +104,12 @@ export function scanStarting(
   const { spec } = rules
   if (spec.type === 'absence') {
     scanAbsence(rules, matches, state, horizon)
+    return
+  }
+  if (spec.type === 'first_seen') {
+    scanFirstSeen(spec.timespanMs, matches, state, horizon, (at) =>
+      addWindow(rules, state, matches, at, at, Number.NEGATIVE_INFINITY, (matches[at] as StoredMatch).t),
+    )
     return
   }
   const measure = openMeasure(spec)

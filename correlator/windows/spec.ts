@@ -12,6 +12,7 @@ export const windowTypes = [
   'temporal',
   'temporal_ordered',
   'absence',
+  'first_seen',
 ] as const
 export type WindowType = (typeof windowTypes)[number]
 
@@ -47,10 +48,12 @@ export interface CorrelationSpec extends RuleInfo {
   /** alias -> rule id -> the field's name in that rule's matches */
   readonly aliases: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly timespanMs: number
+  /** How late a match may come and still count; default: what the correlator allows. */
+  readonly latenessMs?: number
   readonly condition: {
     /** All must hold. Temporal types: of the number of different rules seen; none means all rules. */
     readonly bounds: readonly Bound[]
-    /** value_*: what is counted or measured. */
+    /** value_*: what is counted or measured; first_seen: what is new. */
     readonly fields: readonly string[]
     /** value_percentile: 0..100. */
     readonly percentile?: number
@@ -108,12 +111,14 @@ export function polarity(
  * - `closed`: it can become false again (lt, lte, eq, neq, ranges, averages). Windows follow each other, each begins at the
  *   first match after the one before; judged when event time has passed its end.
  * - `starting`: something must not happen (absence, `not c`). A window begins at every wanted match; judged when closed.
+ *   first_seen is one of them although it looks back: late events may bring what it looks for.
  */
 export type Judging = 'rising' | 'closed' | 'starting'
 
 export function judgingOf(spec: CorrelationSpec): Judging {
   switch (spec.type) {
     case 'absence':
+    case 'first_seen':
       return 'starting'
     case 'value_avg':
     case 'value_percentile':

@@ -28,6 +28,7 @@ export function openMeasure(spec: CorrelationSpec): Measure {
       return new RuleOrder(spec)
     case 'temporal':
     case 'absence':
+    case 'first_seen': // neither asks for it: their windows are no sums
       return new RulesSeen(spec)
   }
 }
