@@ -134,11 +134,13 @@ export class RawBatchReader {
   intact = true
 
   readonly #buf: Buffer
+  readonly #view: DataView
   readonly #place: string
   #at: number
 
   constructor(batch: Uint8Array, place = 'batch') {
     this.#buf = Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength)
+    this.#view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength)
     this.#place = place
     if (this.#buf.length < HEADER || this.#buf.readUInt32LE(0) !== MAGIC) this.#corrupt('not a batch of raw records')
     this.count = this.#buf.readUInt32LE(4)
@@ -150,14 +152,17 @@ export class RawBatchReader {
   next(): boolean {
     if (this.index + 1 >= this.count) return false
     const buf = this.#buf
+    const view = this.#view
     const head = this.#at
     if (head + RECORD_HEAD > buf.length) this.#corrupt(`record ${this.index + 1} is cut short`)
     const body = head + RECORD_HEAD
-    const end = body + buf.readUInt32LE(head)
+    const end = body + view.getUint32(head, true)
     if (end > buf.length || end < body + BODY_HEAD) this.#corrupt(`record ${this.index + 1} is cut short`)
-    this.intact = buf.readUInt32LE(head + 4) === crc32(buf.subarray(body, end))
-    this.receivedAtMs = buf.readDoubleLE(body)
-    this.originIndex = buf.readUInt16LE(body + 8)
+    // a plain view is made several times faster than a Buffer
+    this.intact =
+      view.getUint32(head + 4, true) === crc32(new Uint8Array(buf.buffer, buf.byteOffset + body, end - body))
+    this.receivedAtMs = view.getFloat64(body, true)
+    this.originIndex = view.getUint16(body + 8, true)
     this.flags = buf[body + 10] ?? 0
     const keyBytes = buf[body + 11] ?? 0
     const start = body + BODY_HEAD + keyBytes

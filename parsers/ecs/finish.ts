@@ -7,67 +7,76 @@ import { ipVersion } from './ip.ts'
 import { completeNetwork } from './network.ts'
 import { completeFile, completeProcess } from './path.ts'
 
-const ENDS = ['source', 'destination', 'client', 'server'] as const
-
 const asObject = (value: EcsValue): EcsEvent | undefined =>
   value !== null && typeof value === 'object' && !Array.isArray(value) ? value : undefined
 
-function addAll(list: string[], value: EcsValue): void {
+/** Distinct texts; undefined while there is none, for most events have none of most kinds. */
+type Texts = string[] | undefined
+
+function add(list: Texts, value: EcsValue): Texts {
   if (typeof value === 'string') {
-    if (value !== '' && !list.includes(value)) list.push(value)
-  } else if (Array.isArray(value)) for (const one of value) if (typeof one === 'string') addAll(list, one)
+    if (value === '') return list
+    if (list === undefined) return [value]
+    if (!list.includes(value)) list.push(value)
+    return list
+  }
+  let all = list
+  if (Array.isArray(value)) for (const one of value) if (typeof one === 'string') all = add(all, one)
+  return all
 }
 
 /** Completes the event in place. */
 export function finishEvent(event: EcsEvent): void {
   const had = asObject(event['related'])
-  const ips: string[] = []
-  const users: string[] = []
-  const hosts: string[] = []
-  const hashes: string[] = []
-  if (had) {
-    addAll(ips, had['ip'])
-    addAll(users, had['user'])
-    addAll(hosts, had['hosts'])
-    addAll(hashes, had['hash'])
-  }
-  for (let i = 0; i < ENDS.length; i++) {
-    const end = asObject(event[ENDS[i] as string])
-    if (!end) continue
+  let ips = had && add(undefined, had['ip'])
+  let users = had && add(undefined, had['user'])
+  let hosts = had && add(undefined, had['hosts'])
+  let hashes = had && add(undefined, had['hash'])
+  const source = asObject(event['source'])
+  const destination = asObject(event['destination'])
+  const visit = (end: EcsEvent): void => {
     completeAddress(end)
-    addAll(ips, end['ip'])
+    ips = add(ips, end['ip'])
     const nat = asObject(end['nat'])
-    if (nat) addAll(ips, nat['ip'])
-    addAll(hosts, end['domain'])
+    if (nat) ips = add(ips, nat['ip'])
+    hosts = add(hosts, end['domain'])
     const user = asObject(end['user'])
-    if (user) addAll(users, user['name'])
+    if (user) users = add(users, user['name'])
   }
+  if (source) visit(source)
+  if (destination) visit(destination)
+  const client = asObject(event['client'])
+  if (client) visit(client)
+  const server = asObject(event['server'])
+  if (server) visit(server)
   completeNames(event)
   const network = asObject(event['network'])
-  if (network) completeNetwork(network, asObject(event['source']), asObject(event['destination']))
+  if (network) completeNetwork(network, source, destination)
   const user = asObject(event['user'])
   if (user) {
-    addAll(users, user['name'])
-    for (const role of ['effective', 'target', 'changes']) {
-      const other = asObject(user[role])
-      if (other) addAll(users, other['name'])
-    }
+    users = add(users, user['name'])
+    const effective = asObject(user['effective'])
+    if (effective) users = add(users, effective['name'])
+    const target = asObject(user['target'])
+    if (target) users = add(users, target['name'])
+    const changes = asObject(user['changes'])
+    if (changes) users = add(users, changes['name'])
   }
   const host = asObject(event['host'])
   if (host) {
-    addAll(hosts, host['name'])
-    addAll(hosts, host['hostname'])
-    addAll(ips, host['ip'])
+    hosts = add(hosts, host['name'])
+    hosts = add(hosts, host['hostname'])
+    ips = add(ips, host['ip'])
   }
   const file = asObject(event['file'])
   const hash = file && asObject(file['hash'])
-  if (hash) for (const kind in hash) addAll(hashes, hash[kind])
-  if (ips.length + users.length + hosts.length + hashes.length === 0) return
+  if (hash) for (const kind in hash) hashes = add(hashes, hash[kind])
+  if (!ips && !users && !hosts && !hashes) return
   const related: EcsEvent = had ?? {}
-  if (ips.length > 0) related['ip'] = ips
-  if (users.length > 0) related['user'] = users
-  if (hosts.length > 0) related['hosts'] = hosts
-  if (hashes.length > 0) related['hash'] = hashes
+  if (ips) related['ip'] = ips
+  if (users) related['user'] = users
+  if (hosts) related['hosts'] = hosts
+  if (hashes) related['hash'] = hashes
   event['related'] = related
 }
 

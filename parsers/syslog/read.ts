@@ -15,7 +15,6 @@ export function readEnvelope(text: string, envelope: Envelope, context: TimeCont
       envelope.quality = found
       return true
     }
-    resetEnvelope(envelope)
     return readRfc3164(text, envelope, context)
   }
   // a month, a year, a Cisco sequence number or an unset clock

@@ -16,7 +16,7 @@ const MAX_SD_ID = 32
  *   it begins like RFC 5424 and breaks off: the envelope then holds what could be read; `other` for any other text
  */
 export function readRfc5424(text: string, envelope: Envelope): 'valid' | 'lenient' | 'invalid' | 'other' {
-  if (!readPriority(text, priority)) return 'other'
+  if (!hasVersion(text) || !readPriority(text, priority)) return 'other'
   let at = priority.end
   let version = 0
   for (; at < priority.end + 4; at++) {
@@ -55,6 +55,13 @@ export function readRfc5424(text: string, envelope: Envelope): 'valid' | 'lenien
   const first = text.charCodeAt(msgId + 1)
   if (first !== 45 && first !== 91) return Number.isNaN(first) ? 'invalid' : 'lenient'
   return readStructured(text, msgId + 1, envelope) ? 'valid' : 'invalid'
+}
+
+/** A digit behind `<PRI>`: told before anything is read, for most lines have none. */
+function hasVersion(text: string): boolean {
+  const end = text.charCodeAt(2) === 62 ? 3 : text.charCodeAt(3) === 62 ? 4 : 5
+  const digit = text.charCodeAt(end)
+  return digit >= 49 && digit <= 57
 }
 
 /** Answers where HOSTNAME begins, -1 if there is no TIMESTAMP SP. */
