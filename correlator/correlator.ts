@@ -86,6 +86,11 @@ interface Known {
   entities: RuleMatch['entities']
 }
 
+/**
+ * A fold counts to one, so it needs few matches to tell where it begins and ends, and every rule has folds: beyond these
+ * its alert stands and says `approximate`, its count is a lower bound.
+ */
+const MAX_FOLDED = 1000
 const RECENT = 65_536 // alerts about single events that are not told twice; a repeat beyond that has the same id anyway
 
 /** @throws RULE_INVALID when correlations build on each other in a circle */
@@ -144,7 +149,7 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
       spec.id,
       new Correlation(spec, {
         maxKeys: options.maxKeysPerRule ?? 1_000_000,
-        maxMatchesPerGroup: options.maxMatchesPerGroup ?? 10_000,
+        maxMatchesPerGroup: Math.min(options.maxMatchesPerGroup ?? 10_000, grouped ? MAX_FOLDED : 10_000_000),
         pointFields: usedBy.has(spec.id) ? fieldsAbove(spec.id, all) : undefined,
         above: spec.rules.some(({ id }) => correlations.has(id)),
         keysOf,
