@@ -11,16 +11,30 @@
 // the code through JSON.stringify only; everything that is no text is handed over as a value (`use`). A piece that says
 // nothing is called as it is. The generated function does what the pieces do: generated.test.ts holds them side by side.
 //
-// Variables of a generated function: `c` the context, `v` the value in hand, `r` as it was before it was made to fit,
+// Variables of a generated function: `c` the context, `s` the source whose keys were marked last, `v` the value in hand, `r` as it was before it was made to fit,
 // `o` and `n` an object and the one below it, `m` a match, `b` when a try began, `f` a function that was looked up.
 
-import type { EcsValue } from '../../core/event.ts'
+import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import type { Getter, PackContext, Step } from './context.ts'
 
 /** Statements for a piece; a condition gives an expression. @param no what to do when a step says no: a statement */
 export type Emit = (code: Code, no: string) => string
 
 const emitters = new WeakMap<object, Emit>()
+
+const sourceKeys = new WeakMap<Getter, string>()
+
+/** Says that a getter reads below this key of the source, and finds nothing when the source has no such key. */
+export function readsKey(get: Getter, key: string): Getter {
+  sourceKeys.set(get, key)
+  return get
+}
+
+/** The keys of the source one of which must be there for one of the getters to find something. */
+export function keysOf(getters: readonly Getter[]): string[] | undefined {
+  const keys = getters.map((get) => sourceKeys.get(get))
+  return keys.every((key) => key !== undefined) ? (keys as string[]) : undefined
+}
 
 /** Says how a piece reads as code, beside the function that does the same. */
 export function withCode<F extends object>(run: F, emit: Emit): F {
@@ -34,6 +48,11 @@ export class Code {
   readonly #values: unknown[] = []
   readonly #names = new Map<unknown, string>()
   #labels = 0
+  /** Key of the source -> lists of names (`hasOne`) it is in. */
+  readonly #listsOf = new Map<string, number[]>()
+  #lists = 0
+  /** One a list: 1 when the source has a key of it. */
+  readonly #marks: number[] = []
 
   constructor(keeps: boolean) {
     this.keeps = keeps
@@ -82,13 +101,34 @@ export class Code {
     return `if (!${this.use(generated(run, this.keeps))}(c)) ${no}`
   }
 
+  /**
+   * An expression: the source has one of these keys. The keys of a source are looked up once, however many lists there
+   * are: a pack that knows fifty names for each of fifty fields reads an object of seven keys with seven look-ups.
+   */
+  hasOne(keys: readonly string[]): string {
+    const list = this.#lists++
+    this.#marks.push(0)
+    for (const key of new Set(keys)) this.#listsOf.set(key, [...(this.#listsOf.get(key) ?? []), list])
+    const [marks, listsOf] = [this.use(this.#marks), this.use(this.#listsOf)]
+    return `(s === c.source || ${this.use(markLists)}(s = c.source, ${listsOf}, ${marks}), ${marks}[${list}] === 1)`
+  }
+
   build(body: string): Step {
     const bind = this.#values.map((_, i) => `const k${i} = k[${i}]`).join('\n')
     return new Function(
       'k',
-      `'use strict'\n${bind}\nreturn function (c) {\nlet v, r, o, n, m, b, f\n${body}\nreturn true }`,
+      `'use strict'\n${bind}\nreturn function (c) {\nlet s, v, r, o, n, m, b, f\n${body}\nreturn true }`,
     )(this.#values) as Step
   }
+}
+
+function markLists(source: EcsEvent | undefined, listsOf: ReadonlyMap<string, number[]>, marks: number[]): true {
+  marks.fill(0)
+  for (const key in source) {
+    const lists = listsOf.get(key)
+    if (lists) for (let i = 0; i < lists.length; i++) marks[lists[i] as number] = 1
+  }
+  return true
 }
 
 const made = new WeakMap<Step, Step>()

@@ -55,6 +55,8 @@ export interface Pack {
   readonly fits: boolean
   /** Reads context.body into context.event; false when the body is not this pack's. Never throws. */
   readonly run: (context: PackContext) => boolean
+  /** The same without generated code, step by step: what `run` is held against. */
+  readonly runSteps: (context: PackContext) => boolean
 }
 
 const KEYS = [
@@ -77,11 +79,8 @@ export function readPack(file: string): Pack {
   return compilePack(readFileSync(file, 'utf8'), file)
 }
 
-/**
- * @param file names the text in messages
- * @param asCode false runs the steps one by one instead of the code made of them: slower, and the same
- */
-export function compilePack(text: string, file: string, asCode = true): Pack {
+/** @param file names the text in messages */
+export function compilePack(text: string, file: string): Pack {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true })
   const lineOf = (offset: number) => lines.linePos(offset).line
@@ -136,9 +135,8 @@ export function compilePack(text: string, file: string, asCode = true): Pack {
     groks: env.groks,
     needs: textNeeds(root['parse'], env),
     fits: env.loose.size === 0,
-    run: asCode
-      ? runner(generated(parse, keeps), steps && generated(steps, keeps), counts)
-      : runner(parse, steps, counts),
+    run: runner(generated(parse, keeps), steps && generated(steps, keeps), counts),
+    runSteps: runner(parse, steps, counts),
   }
 }
 

@@ -5,7 +5,7 @@
 import type { EcsEvent, EcsValue } from '../../core/event.ts'
 import { placeOf } from '../normalize/normalize.ts'
 import { formatTime } from '../time/time.ts'
-import { readCode, withCode, writeCode } from './code.ts'
+import { readCode, readsKey, withCode, writeCode } from './code.ts'
 import { type CompileEnv, type Getter, isObject, type PackContext } from './context.ts'
 
 type Part = string | number | typeof EACH
@@ -93,7 +93,7 @@ export function compileGet(path: Path, marks = true): Getter {
     }
     const read = names && readCode('c.source', names)
     if (read === undefined) return get
-    return withCode(get, ({ keeps }) =>
+    return withCode(readsKey(get, first as string), ({ keeps }) =>
       keeps && mark !== undefined
         ? `v = ${read}; if (v !== undefined) c.mark = ${JSON.stringify(mark)}`
         : `v = ${read}`,

@@ -4,7 +4,7 @@
 import type { EcsValue } from '../../core/event.ts'
 import { readJsonValue } from '../formats/json.ts'
 import { compileTimeFormat, formatTime, timeFormatNames } from '../time/time.ts'
-import { withCode } from './code.ts'
+import { keysOf, withCode } from './code.ts'
 import { toBoolean, toFloat, toIp, toLong } from './coerce.ts'
 import type { CompileEnv, Getter, PackContext } from './context.ts'
 import { pairsToObject, toSnake, withoutEmpty } from './objects.ts'
@@ -81,7 +81,9 @@ function firstOf(alternatives: readonly Getter[]): Getter {
         (alternative) =>
           `${code.get(alternative)}\nif (v !== undefined && v !== null && v !== '' && v !== '-') break ${end}`,
       )
-      return `${end}: { ${tries.join('\n')}\nv = undefined }`
+      const keys = keysOf(alternatives)
+      const none = keys ? `if (!${code.hasOne(keys)}) { v = undefined; break ${end} }\n` : ''
+      return `${end}: { ${none}${tries.join('\n')}\nv = undefined }`
     },
   )
 }
