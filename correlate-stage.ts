@@ -27,6 +27,11 @@ export interface CorrelateStage {
   readonly matchesPerRule: ReadonlyMap<string, number>
   /** Exception -> what it kept from alerting since the start. */
   readonly excepted: ReadonlyMap<string, ExceptedMatches>
+  /**
+   * Goes on with another correlator, made of the state of this one, before the first delivery for which `reached` holds:
+   * what comes before was judged by the rules of before.
+   */
+  replace(reached: (partition: number, next: number) => boolean, make: (state: unknown) => Correlator): void
   /** Runs `task` while no matches are being pushed or written. */
   between<T>(task: () => Promise<T>): Promise<T>
   /** Pushes what is gathered. */
@@ -42,7 +47,13 @@ export function openCorrelateStage(options: {
   /** Told once per trouble; it is tried again. */
   readonly onError: (error: unknown) => void
 }): CorrelateStage {
-  const { correlator, alerts, now, onError } = options
+  const { alerts, now, onError } = options
+  let { correlator } = options
+  /** In the order they were asked for. */
+  const replacements: {
+    reached: (partition: number, next: number) => boolean
+    make: (state: unknown) => Correlator
+  }[] = []
   const upTo = new Map(options.upTo)
   const matchesPerRule = new Map<string, number>()
   let gathered: RuleMatch[] = []
@@ -84,6 +95,11 @@ export function openCorrelateStage(options: {
     return changes.length
   }
 
+  async function replaceBy(make: (state: unknown) => Correlator): Promise<void> {
+    await push()
+    correlator = make(correlator.snapshot())
+  }
+
   async function pushLate(matches: readonly RuleMatch[]): Promise<number> {
     const changes = correlator.push(matches, Number.NEGATIVE_INFINITY) // event time stays where it is
     if (changes.length > 0) await save(changes)
@@ -114,20 +130,26 @@ export function openCorrelateStage(options: {
     matchesPerRule,
     excepted,
     async correlate(matches, watermark, partition, next) {
+      const due = replacements.findLastIndex(({ reached }) => reached(partition, next))
+      const [replacement] = replacements.splice(0, due + 1).slice(-1)
+      if (replacement) await inTurn(() => replaceBy(replacement.make))
       for (const match of matches) {
         gathered.push(match)
         count(match)
       }
       gatheredTo.set(partition, next)
       if (watermark > gatheredWatermark) gatheredWatermark = watermark
-      const due = gathered.length >= GATHER_MATCHES || performance.now() - lastPush >= GATHER_MS
-      return due ? inTurn(push) : 0
+      const isTime = gathered.length >= GATHER_MATCHES || performance.now() - lastPush >= GATHER_MS
+      return isTime ? inTurn(push) : 0
     },
     late(matches) {
       matches.forEach(count)
       return inTurn(() => pushLate(matches))
     },
     progress: () => ({ upTo: new Map(upTo), state: correlator.snapshot() }),
+    replace(reached, make) {
+      replacements.push({ reached, make })
+    },
     between: inTurn,
     flush: () => inTurn(push),
     close() {

@@ -7,7 +7,7 @@
 // `haetae start` (cli/start.ts) runs it.
 
 import { createHash, randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createServer } from './api/server.ts'
 import { openLedger } from './bus/ledger/ledger.ts'
@@ -15,7 +15,7 @@ import { openCheckpoint, restoreCheckpoint } from './checkpoint.ts'
 import { ownPacks, ownRules, packFolders, ruleSetPaths, webDist } from './cli/own-files.ts'
 import { version } from './cli/version.ts'
 import { Accounting } from './core/accounting.ts'
-import type { RulesOutput, WireSource } from './core/api.ts'
+import type { ReloadState, RulesOutput, WireSource } from './core/api.ts'
 import { bytesOf, type Config, durationMs } from './core/config.ts'
 import { Counters } from './core/counters.ts'
 import { describe } from './core/errors.ts'
@@ -30,9 +30,11 @@ import { logRoutes } from './ingest/http/log-routes.ts'
 import { auditRoutes } from './ingest/kubernetes/audit-routes.ts'
 import { openSyslogTcp } from './ingest/syslog/tcp.ts'
 import { openSyslogUdp } from './ingest/syslog/udp.ts'
+import { copySet, type LoadedSet } from './loaded-set.ts'
 import { UnparsedBook } from './parsers/unparsed/book.ts'
-import { openExplainer } from './parsers/unparsed/explainer.ts'
+import { type Explainer, openExplainer } from './parsers/unparsed/explainer.ts'
 import { openProcessPool, type ProcessSetup } from './process-pool.ts'
+import { openReloader } from './reload.ts'
 import { openReparse } from './reparse.ts'
 import { openAlertBook } from './store/documents/alert-book.ts'
 import { openDocuments } from './store/documents/sqlite.ts'
@@ -46,6 +48,8 @@ export interface RunningNode {
   signInLink(): string
   /** Resolves when the node has stopped, rejects when its pipeline failed. */
   readonly ended: Promise<void>
+  /** Takes packs and rules anew: applied, or refused whole with the reasons. */
+  reload(): Promise<ReloadState>
   /** Stops taking, finishes what was taken, saves, closes. Idempotent. */
   stop(): Promise<void>
 }
@@ -99,18 +103,25 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
     const accounting = new Accounting(startedAt, restored.accounting)
 
     // What understands: workers that parse and detect, one correlator, the book of alerts.
-    const rules = loadRuleSet(ruleSetPaths(config))
-    const at = ({ file, line }: { file: string; line?: number }) => (line ? `${file}:${line}` : file)
-    for (const refusal of rules.loaded.refused) say(`rule refused: ${at(refusal)}: ${refusal.reason}`)
-    for (const refusal of rules.refusedExceptions) say(`exception refused: ${at(refusal)}: ${refusal.reason}`)
-    const correlator = openCorrelator(rules, {
-      restore: restored.correlatorState,
-      allowedLatenessMs: durationMs(config.lateness),
-      maxStateBytes: bytesOf(config.correlationMemory),
-      counters,
-    })
+    const copies = join(dataDir, 'loaded')
+    rmSync(copies, { recursive: true, force: true }) // of a process that was killed
+    let set = await copySet(config, join(copies, '1'))
+    const { exceptions } = ruleSetPaths(config)
+    let rules = loadRuleSet({ ...set.paths, exceptions })
+    for (const words of refusals(rules, set)) say(`rule refused: ${words}`)
+    for (const { file, reason } of rules.refusedExceptions) say(`exception refused: ${file}: ${reason}`)
+    const correlatorOf = (of: RuleSet, restore: unknown) =>
+      openCorrelator(of, {
+        restore,
+        allowedLatenessMs: durationMs(config.lateness),
+        maxStateBytes: bytesOf(config.correlationMemory),
+        counters,
+      })
+    const correlator = correlatorOf(rules, restored.correlatorState)
     const alerts = openAlertBook(documents)
-    const unparsed = new UnparsedBook(open(openExplainer(packFolders(config.packs))), now(), ownPacks)
+    let explainer = openExplainer(set.paths.packs)
+    const asked: Explainer = { explain: (question) => explainer.explain(question), close: () => explainer.close() }
+    const unparsed = new UnparsedBook(open(asked), now(), ownPacks)
     const setup: ProcessSetup = {
       packs: packFolders(config.packs),
       ...ruleSetPaths(config),
@@ -118,8 +129,17 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
       enrich: config.enrich,
       masking: config.masking,
     }
-    const onReport = (report: Parameters<typeof unparsed.merge>[0]) => unparsed.merge(report)
-    const pool = open(await openProcessPool({ ...setup, workers: config.workers, counters, onReport }))
+    const onReport = ({ tallies, ...report }: Parameters<typeof unparsed.merge>[0]) => {
+      const named = tallies.map((tally) => ({ ...tally, place: tally.place && set.original(tally.place) }))
+      unparsed.merge({ ...report, tallies: named })
+    }
+    const pool = open(
+      await openProcessPool({ ...setup, ...set.paths, workers: config.workers, counters, onReport }).catch(
+        (error: unknown) => {
+          throw new Error(set.original(describe(error)), { cause: error })
+        },
+      ),
+    )
 
     // How far it has come, remembered together.
     const correlation = openCorrelateStage({
@@ -139,6 +159,32 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
       correlation: () => correlation.progress(),
     })
     store.onDurable((partition, next) => checkpoint.storeDurable(partition, next))
+
+    // Packs and rules are taken anew without a stop. Deliveries that begin later go to workers with the new set; when the
+    // first of them comes to be correlated, the correlator changes too, with the state of the rules that are the same.
+    const reloader = openReloader({
+      user: config,
+      dir: copies,
+      running: set,
+      counters,
+      now,
+      say,
+      apply: async (fresh) => {
+        const next = loadRuleSet({ ...fresh.paths, exceptions })
+        const had = new Set(refusals(rules, set))
+        const mistakes = refusals(next, fresh).filter((words) => !had.has(words))
+        if (mistakes.length > 0) throw new Error(mistakes.join('\n'))
+        correlatorOf(next, undefined) // rules that build on each other in a circle are refused here
+        await pool.replace(fresh.paths, (reached) => {
+          correlation.replace(reached, (state) => correlatorOf(next, state))
+          rules = next
+          set = fresh
+        })
+        await explainer.close()
+        explainer = openExplainer(fresh.paths.packs)
+        return { rules: next.loaded.rules.length, correlations: next.loaded.correlations.length }
+      },
+    })
 
     // What was stored is read again when a pack has been mended.
     const reparse = openReparse({
@@ -215,9 +261,10 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         sources: () => listSources(sources, accounting, checkpoint.refused()),
         unparsed: () => unparsed.tell(),
         reparse,
-        rules: () => listRules(rules, correlation.matchesPerRule),
+        reload: reloader,
+        rules: () => listRules(rules, set, correlation.matchesPerRule),
         exceptions: openExceptionDesk({
-          folder: ruleSetPaths(config).exceptions,
+          folder: exceptions,
           rules: () => rules,
           excepted: correlation.excepted,
           now,
@@ -271,6 +318,7 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         ready = false
         clearInterval(timer)
         clearInterval(retention)
+        await reloader.close()
         await reparse.close()
         await Promise.all(sources.map((source) => source.close()))
         await intake.close()
@@ -292,7 +340,7 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
       },
     )
     ended.catch(() => {})
-    return { address, syslogPort, dataDir, signInLink: () => server.signInLink(), ended, stop }
+    return { address, syslogPort, dataDir, signInLink: () => server.signInLink(), ended, reload: reloader.reload, stop }
   } catch (error) {
     await closeAll().catch((failure: unknown) => say(`while closing: ${describe(failure)}`))
     throw error
@@ -353,7 +401,12 @@ function listSources(
   })
 }
 
-function listRules({ loaded }: RuleSet, matches: ReadonlyMap<string, number>): RulesOutput {
+/** `file:line: reason`, as the user names files. */
+function refusals({ loaded }: RuleSet, set: LoadedSet): string[] {
+  return loaded.refused.map(({ file, line, reason }) => set.original(`${line ? `${file}:${line}` : file}: ${reason}`))
+}
+
+function listRules({ loaded }: RuleSet, set: LoadedSet, matches: ReadonlyMap<string, number>): RulesOutput {
   const describeRule =
     (kind: 'event' | 'correlation') =>
     (rule: { id: string; title: string; level: string; tags: readonly string[]; file: string }) => ({
@@ -363,10 +416,13 @@ function listRules({ loaded }: RuleSet, matches: ReadonlyMap<string, number>): R
       tags: [...rule.tags],
       kind,
       matches: matches.get(rule.id) ?? 0,
-      file: rule.file.startsWith(ownRules) ? rule.file.slice(ownRules.length + 1) : rule.file,
+      file: rule.file.startsWith(ownRules) ? rule.file.slice(ownRules.length + 1) : set.original(rule.file),
     })
   return {
     rules: [...loaded.rules.map(describeRule('event')), ...loaded.correlations.map(describeRule('correlation'))],
-    refused: loaded.refused.map(({ file, line, reason }) => ({ file: line ? `${file}:${line}` : file, reason })),
+    refused: loaded.refused.map(({ file, line, reason }) => ({
+      file: set.original(line ? `${file}:${line}` : file),
+      reason,
+    })),
   }
 }

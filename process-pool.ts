@@ -62,12 +62,25 @@ export interface PoolOptions extends ProcessSetup {
 
 interface Job {
   readonly delivery: Delivery
+  readonly generation: Generation
   readonly poison: number[]
   readonly resolve: (processed: Processed) => void
   readonly reject: (error: unknown) => void
 }
 
+/** Workers that were started with the same setup. The last one takes what is new; those before it finish what they have. */
+interface Generation {
+  readonly setup: ProcessSetup
+  readonly slots: Slot[]
+  readonly queue: Job[]
+  /** Partition -> offset of the first delivery. */
+  readonly first: Map<number, number>
+  /** Others take what is new: these finish what they have. */
+  replaced: boolean
+}
+
 interface Slot {
+  readonly generation: Generation
   worker: Worker
   progress: Progress
   task: number
@@ -83,6 +96,15 @@ export interface ProcessPool {
   process(delivery: Delivery): Promise<Processed>
   /** Deliveries that are given later are judged with the exceptions as they are on disk now. */
   exceptionsChanged(): void
+  /**
+   * Starts workers with other packs and rules; when all of them are ready, later deliveries go to them and `onSwitch` is
+   * called, before any does. Rejects when one cannot start; then nothing has changed.
+   * @param onSwitch `reached` says whether the delivery that ends before `next` went to the new workers
+   */
+  replace(
+    paths: Pick<ProcessSetup, 'packs' | 'rules' | 'lists'>,
+    onSwitch: (reached: (partition: number, next: number) => boolean) => void,
+  ): Promise<void>
   close(): Promise<void>
 }
 
@@ -93,17 +115,27 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
   const recordBudgetMs = options.recordBudgetMs ?? 2000
   const { packs, rules, lists, exceptions, zone, enrich, masking, selection } = options
   const setup: ProcessSetup = { packs, rules, lists, exceptions, zone, enrich, masking, selection }
-  const queue: Job[] = []
-  const slots: Slot[] = []
+  let current: Generation = { setup, slots: [], queue: [], first: new Map(), replaced: false }
+  const generations = new Set([current])
   let nextTask = 1
   let closing = false
 
-  function spawn(slot?: Slot): Promise<void> {
+  function spawn(generation: Generation, slot?: Slot): Promise<void> {
     const progress: Progress = new Int32Array(new SharedArrayBuffer(8))
-    const worker = new Worker(new URL('./process-worker.ts', import.meta.url), { workerData: { setup, progress } })
-    const mine: Slot = slot ?? { worker, progress, task: 0, job: undefined, ready: false, seen: '', since: 0 }
+    const workerData = { setup: generation.setup, progress }
+    const worker = new Worker(new URL('./process-worker.ts', import.meta.url), { workerData })
+    const mine: Slot = slot ?? {
+      generation,
+      worker,
+      progress,
+      task: 0,
+      job: undefined,
+      ready: false,
+      seen: '',
+      since: 0,
+    }
     Object.assign(mine, { worker, progress, ready: false })
-    if (!slot) slots.push(mine)
+    if (!slot) generation.slots.push(mine)
     return new Promise((resolve, reject) => {
       worker.on('message', (answer: ProcessAnswer) => {
         if (answer.ready) {
@@ -111,7 +143,7 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
           resolve()
         } else if (answer.report) options.onReport?.(answer.report)
         else finish(mine, answer)
-        feed()
+        feed(generation)
       })
       worker.on('error', (error: unknown) => {
         reject(error)
@@ -124,11 +156,11 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
     })
   }
 
-  function feed(): void {
-    for (const slot of slots) {
+  function feed(generation: Generation): void {
+    for (const slot of generation.slots) {
       if (!slot.ready || slot.job) continue
-      const job = queue.shift()
-      if (!job) return
+      const job = generation.queue.shift()
+      if (!job) break
       slot.job = job
       slot.task = nextTask++
       slot.seen = ''
@@ -136,6 +168,19 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
       const task: ProcessTask = { task: slot.task, partition, offset, batch, poison: job.poison }
       slot.worker.postMessage(task) // copied, not transferred: a worker that dies must not take the batch along
     }
+    const isDone = generation.queue.length === 0 && generation.slots.every(({ job }) => job === undefined)
+    if (generation.replaced && isDone) retire(generation)
+  }
+
+  /** Its workers have nothing to do any more, or never will. */
+  function retire(generation: Generation): Promise<unknown> {
+    generations.delete(generation)
+    return Promise.all(generation.slots.splice(0).map((slot) => endWorker(slot)))
+  }
+
+  function endWorker(slot: Slot): Promise<number> {
+    slot.ready = false // its end is no death
+    return slot.worker.terminate()
   }
 
   function finish(slot: Slot, answer: Extract<ProcessAnswer, { task: number }>): void {
@@ -149,7 +194,7 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
   /** A worker ended by itself or by the watchdog: mark the record it was at, give the job to a new one. */
   function died(slot: Slot, worker: Worker, error: Error): void {
     if (slot.worker !== worker || closing) return
-    if (!slot.ready) return // it cannot even start: spawn() has told, and another one would fare no better
+    if (!slot.ready) return // it cannot even start: spawn() has told, and another one would fare no better; or it was ended
     counters.add('process_worker_deaths_total')
     const { job } = slot
     slot.job = undefined
@@ -160,17 +205,19 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
       } else {
         counters.add('process_poison_records_total')
         job.poison.push(record)
-        queue.unshift(job)
+        job.generation.queue.unshift(job)
       }
     }
-    spawn(slot).catch((failure: unknown) => {
-      for (const waiting of queue.splice(0)) waiting.reject(failure)
+    spawn(slot.generation, slot).catch((failure: unknown) => {
+      for (const waiting of slot.generation.queue.splice(0)) waiting.reject(failure)
     })
   }
 
+  const allSlots = () => [...generations].flatMap(({ slots }) => slots)
+
   const watchdog = setInterval(() => {
     const now = performance.now()
-    for (const slot of slots) {
+    for (const slot of allSlots()) {
       if (!slot.job || !slot.ready) continue
       const at = `${slot.progress[0]}/${slot.progress[1]}`
       if (at !== slot.seen || slot.progress[0] !== slot.task) {
@@ -185,31 +232,59 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
   }, recordBudgetMs / 4)
   watchdog.unref()
 
+  const start = (generation: Generation) => Promise.all(Array.from({ length: size }, () => spawn(generation)))
+
   try {
-    await Promise.all(Array.from({ length: size }, () => spawn()))
+    await start(current)
   } catch (error) {
     closing = true
     clearInterval(watchdog)
-    await Promise.all(slots.map((slot) => slot.worker.terminate()))
+    await retire(current)
     throw error
   }
-  counters.gauge('process_queue_deliveries', () => queue.length)
+  counters.gauge('process_queue_deliveries', () => [...generations].reduce((sum, { queue }) => sum + queue.length, 0))
   return {
     size,
     process(delivery) {
       return new Promise((resolve, reject) => {
-        queue.push({ delivery, poison: [], resolve, reject })
-        feed()
+        const { partition, offset } = delivery
+        if (!current.first.has(partition)) current.first.set(partition, offset)
+        current.queue.push({ delivery, generation: current, poison: [], resolve, reject })
+        feed(current)
       })
     },
+    async replace(paths, onSwitch) {
+      const fresh: Generation = {
+        setup: { ...current.setup, ...paths },
+        slots: [],
+        queue: [],
+        first: new Map(),
+        replaced: false,
+      }
+      generations.add(fresh)
+      try {
+        await start(fresh)
+      } catch (error) {
+        await retire(fresh)
+        throw error
+      }
+      if (closing) return
+      const before = current
+      current = fresh
+      before.replaced = true
+      onSwitch((partition, next) => next > (fresh.first.get(partition) ?? Number.POSITIVE_INFINITY))
+      feed(before)
+    },
     exceptionsChanged() {
-      for (const { worker } of slots) worker.postMessage({ exceptionsChanged: true } satisfies ExceptionsChanged)
+      for (const { worker } of allSlots()) worker.postMessage({ exceptionsChanged: true } satisfies ExceptionsChanged)
     },
     async close() {
       closing = true
       clearInterval(watchdog)
-      for (const job of queue.splice(0)) job.reject(new Error('the pool is closed'))
-      await Promise.all(slots.map((slot) => slot.worker.terminate()))
+      for (const generation of generations) {
+        for (const job of generation.queue.splice(0)) job.reject(new Error('the pool is closed'))
+        await retire(generation)
+      }
     },
   }
 }

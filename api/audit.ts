@@ -20,6 +20,7 @@ export interface AuditEntry {
     | 'alert-status'
     | 'exception'
     | 'exception-end'
+    | 'reload'
     | 'reparse'
     | 'sign-in'
     | 'sign-out'

@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify'
 import type {
   ExceptionsOutput,
+  ReloadState,
   ReparseState,
   RulesOutput,
   UnparsedOutput,
@@ -38,6 +39,14 @@ export interface ReparseDesk {
   }
 }
 
+/** The part of the reloader (reload.ts) that the API starts and tells of. */
+export interface ReloadDesk {
+  /** Never rejects for a mistake in a pack or rule: that is an outcome. */
+  reload(): Promise<ReloadState>
+  /** Undefined before the first. */
+  state(): ReloadState | undefined
+}
+
 /** The part of the exceptions of a node (exceptions-desk.ts) that the API tells, makes and ends. */
 export interface ExceptionDesk {
   list(): ExceptionsOutput
@@ -66,6 +75,8 @@ export interface ServerOptions {
   readonly unparsed?: () => Promise<UnparsedOutput>
   /** Absent where nothing is parsed. */
   readonly reparse?: ReparseDesk
+  /** Absent where nothing is parsed. */
+  readonly reload?: ReloadDesk
   readonly now: () => number
   readonly version: string
   /** The built UI (`web/dist`); a page that says how to build it stands in when the folder is missing. */

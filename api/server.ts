@@ -23,6 +23,7 @@ import { exportRoutes } from './routes/export.ts'
 import { healthRoutes } from './routes/health.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { ruleRoutes, sourceRoutes } from './routes/overview.ts'
+import { reloadRoutes } from './routes/reload.ts'
 import { reparseRoutes } from './routes/reparse.ts'
 import { savedRoutes } from './routes/saved.ts'
 import { explainRoutes, searchRoutes } from './routes/search.ts'
@@ -128,6 +129,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     exceptionRoutes(api, context)
     unparsedRoutes(api, context)
     reparseRoutes(api, context)
+    reloadRoutes(api, context)
   })
   await serveWebFiles(app, options.webDir)
   await app.ready()

@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util'
 import { loadConfig } from '../core/config.ts'
 import { describe } from '../core/errors.ts'
-import { startNode } from '../main.ts'
+import { type RunningNode, startNode } from '../main.ts'
 import type { Command } from './command.ts'
 import { safe } from './terminal.ts'
 
@@ -18,6 +18,7 @@ export const command: Command = {
   --syslog-port N  overrides syslog.port
   --demo           also replay a 60-second attack, so that the first screen shows something
 
+SIGHUP takes packs and rules anew, as a change in their folders does; a set with a mistake in it is refused whole.
 SIGTERM or Ctrl-C stops: no more is taken, what was taken is stored, exit code 0.`,
   async run(args) {
     const { values } = parseArgs({
@@ -46,10 +47,13 @@ SIGTERM or Ctrl-C stops: no more is taken, what was taken is stored, exit code 0
         stop.abort()
       })
     }
-    const node = await startNode({ config, say })
+    let node: RunningNode | undefined
+    process.on('SIGHUP', () => void node?.reload()) // it says itself what came of it
+    node = await startNode({ config, say })
+    const { stop: stopNode } = node
     stop.signal.addEventListener('abort', () => {
       say('stopping: finishing what was taken')
-      node.stop().catch((error: unknown) => say(`while stopping: ${describe(error)}`))
+      stopNode().catch((error: unknown) => say(`while stopping: ${describe(error)}`))
     })
     if (stop.signal.aborted) await node.stop()
     console.log(

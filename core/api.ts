@@ -295,6 +295,19 @@ export interface WirePattern {
   ms: number
 }
 
+/** POST /v1/reload, GET /v1/reload: the last time packs and rules were taken anew. */
+export interface ReloadState {
+  /** ms since 1970. */
+  at: number
+  /** refused: nothing has changed, the packs and rules of before go on. */
+  outcome: 'applied' | 'refused'
+  /** Each with file and line. */
+  problems: string[]
+  /** Loaded now, ours included; absent when refused. */
+  rules?: number
+  correlations?: number
+}
+
 /** POST /v1/reparse: reads again what the ledger received between the times, with the packs as they are on disk now. */
 export interface ReparseInput {
   since: TimeText
