@@ -84,7 +84,7 @@ export class FakeStore implements EventStore {
 
   async *tail(
     _filter: Filter,
-    options: { readonly resume?: string },
+    options: { readonly resume?: string; readonly maxPerSecond?: number },
     signal: AbortSignal,
   ): AsyncGenerator<TailBatch, void, undefined> {
     this.tailResumes.push(options.resume)

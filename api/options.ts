@@ -18,6 +18,7 @@ import type { Scalar } from '../core/event.ts'
 import type { Filter } from '../core/query.ts'
 import type { EventStore } from '../core/store.ts'
 import type { Audit } from './audit.ts'
+import type { MarkBook } from './marks.ts'
 
 /** The part of the alert book (store/documents/alert-book.ts) that the API reads and triages. */
 export interface AlertDesk {
@@ -71,6 +72,8 @@ export interface ServerOptions {
   readonly rules: () => RulesOutput
   /** Absent where nothing is detected. */
   readonly exceptions?: ExceptionDesk
+  /** Which rules matched recent events, for tails; absent where nothing is detected. */
+  readonly marks?: MarkBook
   /** Absent where nothing is parsed. */
   readonly unparsed?: () => Promise<UnparsedOutput>
   /** Absent where nothing is parsed. */

@@ -210,8 +210,17 @@ export interface AroundOutput {
 /** GET /v1/tail?query=&resume= : server-sent events named `batch` with this as data, `ping` every 15 s. */
 export interface TailOutput {
   hits: WireHit[]
+  /** Rules that matched these events, or ones sent shortly before: detection ends a moment after the event is stored. */
+  marks?: WireMark[]
   skipped: number
   resume: string
+}
+
+export interface WireMark {
+  eventId: string
+  ruleId: string
+  title: string
+  level: string
 }
 
 /** GET /v1/alerts?limit=&after=&status= */

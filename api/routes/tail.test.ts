@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { TailOutput } from '../../core/api.ts'
 import { PipelineError } from '../../core/errors.ts'
 import type { Hit, TailBatch } from '../../core/store.ts'
+import { MarkBook } from '../marks.ts'
 import { CLI_TOKEN, openTestServer, type TestServer } from '../testing.ts'
 
 const hit = (n: number, text = 'x'): Hit => ({
@@ -252,4 +253,47 @@ test('closing the server ends the tails', async () => {
   await made.server.close()
   await ended
   expect(made.store.openTails).toBe(0)
+})
+
+test('a line carries the rules that matched it, also those that match a moment later', async () => {
+  const marks = new MarkBook()
+  const match = (eventId: string, ruleId: string) => ({
+    ...{ eventId, ruleId, ruleVersion: '1', timestamp: 0, partition: 0, offset: 0, why: [], fields: {}, entities: {} },
+  })
+  const rule = {
+    id: 'r',
+    title: 'Root signs in',
+    level: 'high',
+    tags: [],
+    kind: 'event' as const,
+    matches: 0,
+    file: '',
+  }
+  const made = await openTestServer({ marks, rules: () => ({ rules: [rule], refused: [] }) })
+  marks.note([match('0-1', 'r')])
+  made.store.tailBatches = () => [batch(1, 2)]
+  const { messages } = await follow(made)
+  await expect.poll(() => messages.length).toBe(1)
+  marks.note([match('0-2', 'r'), match('0-7', 'r')])
+  await expect.poll(() => messages.length).toBe(2)
+  const told = messages.map(({ data }) => (JSON.parse(data) as TailOutput).marks)
+  expect(told).toEqual([
+    [{ eventId: '0-1', ruleId: 'r', title: 'Root signs in', level: 'high' }],
+    [{ eventId: '0-2', ruleId: 'r', title: 'Root signs in', level: 'high' }],
+  ])
+})
+
+test('a rate is asked of the store, 1000 a second unless another is wanted; stages are refused', async () => {
+  const made = await openTestServer()
+  const rates: (number | undefined)[] = []
+  const tail = made.store.tail.bind(made.store)
+  made.store.tail = (filter, options, signal) => {
+    rates.push(options.maxPerSecond)
+    return tail(filter, options, signal)
+  }
+  await follow(made, '?rate=7')
+  await follow(made)
+  expect(rates).toEqual([7, 1000])
+  const refused = await made.ask('GET', `/v1/tail?query=${encodeURIComponent('a | stats count()')}`)
+  expect(refused.json()).toMatchObject({ status: 400, code: 'QUERY_INVALID' })
 })

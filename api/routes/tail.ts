@@ -3,9 +3,11 @@
 
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { WireMark } from '../../core/api.ts'
 import { PipelineError } from '../../core/errors.ts'
 import type { Hit, TailBatch } from '../../core/store.ts'
 import { auditEntry } from '../audit.ts'
+import type { Mark, MarkBook } from '../marks.ts'
 import type { RouteContext, ServerLimits } from '../options.ts'
 import { toProblem, withStatus } from '../problem.ts'
 import { allOf } from '../query/build.ts'
@@ -21,7 +23,8 @@ export function tailRoutes(
   lines: SearchLines,
   stillSignedIn: (request: FastifyRequest) => Promise<boolean>,
 ): void {
-  const { store, now, audit, limits, counters, log } = context
+  const { store, now, audit, limits, counters, log, marks } = context
+  const describeRule = openRuleTitles(context)
   const open = new Set<Tail>()
   counters.gauge('api_tails', () => open.size)
   app.addHook('preClose', async () => {
@@ -60,9 +63,15 @@ export function tailRoutes(
       await audit(auditEntry(request, now(), 'tail', { query, detail: resume && `resume ${resume}` }))
       if (reply.raw.closed) return reply // gone while the entry was written
       reply.hijack()
-      const tail = new Tail(reply, limits, (reason) => counters.add('api_tails_cut_total', 1, { reason }))
+      const tail = new Tail(reply, limits, { marks, describeRule }, (reason) =>
+        counters.add('api_tails_cut_total', 1, { reason }),
+      )
       open.add(tail)
       tail.closed.addEventListener('abort', () => open.delete(tail))
+      if (marks) {
+        const unlisten = marks.listen((fresh) => tail.mark(fresh))
+        tail.closed.addEventListener('abort', unlisten)
+      }
       tail.keepAlive(() => stillSignedIn(request))
       try {
         for await (const batch of store.tail(filter, { resume, maxPerSecond }, tail.closed)) tail.push(batch)
@@ -79,10 +88,37 @@ export function tailRoutes(
   )
 }
 
+/** Rules by id as the node has them now; asked anew for one that is not known, at most once a second. */
+function openRuleTitles({ rules, now }: RouteContext): RuleTitles {
+  let known = new Map<string, { title: string; level: string }>()
+  let askedAt = Number.NEGATIVE_INFINITY
+  return (ruleId) => {
+    if (!known.has(ruleId) && Math.abs(now() - askedAt) >= 1000) {
+      askedAt = now()
+      known = new Map(rules().rules.map(({ id, title, level }) => [id, { title, level }]))
+    }
+    return known.get(ruleId) ?? { title: ruleId, level: 'informational' }
+  }
+}
+
+type RuleTitles = (ruleId: string) => { readonly title: string; readonly level: string }
+
+interface Marking {
+  readonly marks: MarkBook | undefined
+  readonly describeRule: RuleTitles
+}
+
+/** Events a client was sent lately, that a mark may still come for. */
+const SENT_IDS = 2000
+const MAX_MARKS = 2000
+
 /** One client. What waits for it is at most `tailHits` hits or `tailBytes` bytes, and one hit at least. */
 class Tail {
   readonly #out: ServerResponse
   readonly #limits: ServerLimits
+  readonly #marking: Marking
+  readonly #sent = new Set<string>()
+  #marks: WireMark[] = []
   readonly #abort = new AbortController()
   readonly #cut: (reason: 'slow' | 'signed-out') => void
   #timer: NodeJS.Timeout | undefined
@@ -92,9 +128,15 @@ class Tail {
   #skipped = 0
   #resume: string | undefined
 
-  constructor(reply: FastifyReply, limits: ServerLimits, cut: (reason: 'slow' | 'signed-out') => void) {
+  constructor(
+    reply: FastifyReply,
+    limits: ServerLimits,
+    marking: Marking,
+    cut: (reason: 'slow' | 'signed-out') => void,
+  ) {
     this.#out = reply.raw
     this.#limits = limits
+    this.#marking = marking
     this.#cut = cut
     const headers = reply.getHeaders() as Record<string, string | string[] | number>
     this.#out.on('close', () => this.end())
@@ -133,8 +175,26 @@ class Tail {
     }, this.#limits.tailPingMs)
   }
 
+  /** Rules that matched, of events this client has or is about to get. */
+  mark(fresh: readonly Mark[]): void {
+    for (const { eventId, ruleId } of fresh) if (this.#sent.has(eventId)) this.#addMark(eventId, ruleId)
+    this.#flush()
+  }
+
+  #addMark(eventId: string, ruleId: string): void {
+    if (this.#marks.length >= MAX_MARKS) this.#marks.shift()
+    this.#marks.push({ eventId, ruleId, ...this.#marking.describeRule(ruleId) })
+  }
+
   push(batch: TailBatch): void {
-    for (const hit of batch.hits) this.#keep(hit)
+    const { marks } = this.#marking
+    for (const hit of batch.hits) {
+      this.#keep(hit)
+      if (!marks) continue
+      this.#sent.add(hit.id)
+      if (this.#sent.size > SENT_IDS) this.#sent.delete(this.#sent.values().next().value as string)
+      for (const ruleId of marks.of(hit.id)) this.#addMark(hit.id, ruleId)
+    }
     this.#skipped += batch.skipped
     this.#resume = batch.resume
     this.#flush()
@@ -159,13 +219,15 @@ class Tail {
 
   #flush(): void {
     if (this.#blockedSince !== undefined || this.#resume === undefined) return
-    if (this.#waiting.length === 0 && this.#skipped === 0) return
+    if (this.#waiting.length === 0 && this.#skipped === 0 && this.#marks.length === 0) return
     const resume = JSON.stringify(this.#resume)
-    const data = `{"hits":[${this.#waiting.join(',')}],"skipped":${this.#skipped},"resume":${resume}}`
+    const marks = this.#marks.length === 0 ? '' : `,"marks":${JSON.stringify(this.#marks)}`
+    const data = `{"hits":[${this.#waiting.join(',')}],"skipped":${this.#skipped},"resume":${resume}${marks}}`
     const id = this.#resume.replace(/[\r\n\0]/g, '')
     this.#waiting = []
     this.#waitingBytes = 0
     this.#skipped = 0
+    this.#marks = []
     this.#write(`id: ${id}\nevent: batch\ndata: ${data}\n\n`)
   }
 

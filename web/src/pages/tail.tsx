@@ -1,6 +1,6 @@
 import { Alert, Badge, Button, Group, Stack, Text } from '@mantine/core'
 import { useEffect, useRef, useState } from 'react'
-import type { TailOutput, WireHit } from '../../../core/api.ts'
+import type { TailOutput, WireHit, WireMark } from '../../../core/api.ts'
 import { useText } from '../i18n.tsx'
 import { EventRow } from '../parts/event-row.tsx'
 import { QueryLine } from '../parts/query-line.tsx'
@@ -18,6 +18,7 @@ export function TailPage() {
   const [held, setHeld] = useState<WireHit[]>([])
   const [paused, setPaused] = useState(false)
   const [skipped, setSkipped] = useState(0)
+  const [marks, setMarks] = useState<ReadonlyMap<string, readonly WireMark[]>>(new Map())
   const [connection, setConnection] = useState<'open' | 'broken'>('open')
   const pausedNow = useRef(false)
   pausedNow.current = paused
@@ -26,6 +27,7 @@ export function TailPage() {
     setLines([])
     setHeld([])
     setSkipped(0)
+    setMarks(new Map())
     let resume = ''
     let source: EventSource | undefined
     let retry: ReturnType<typeof setTimeout> | undefined
@@ -37,6 +39,7 @@ export function TailPage() {
         const batch = JSON.parse((event as MessageEvent<string>).data) as TailOutput
         resume = batch.resume
         if (batch.skipped > 0) setSkipped((n) => n + batch.skipped)
+        if (batch.marks) setMarks((old) => withMarks(old, batch.marks ?? []))
         const add = (old: WireHit[]) => [...old, ...batch.hits].slice(-KEEP)
         if (pausedNow.current) setHeld(add)
         else setLines(add)
@@ -90,8 +93,19 @@ export function TailPage() {
         keyOf={(hit) => hit.id}
         stickToEnd={!paused}
         height="calc(100vh - 10rem)"
-        render={(hit) => <EventRow hit={hit} />}
+        render={(hit) => <EventRow hit={hit} marks={marks.get(hit.id)} />}
       />
     </Stack>
   )
+}
+
+/** Marks of the lines that are kept. */
+function withMarks(old: ReadonlyMap<string, readonly WireMark[]>, fresh: readonly WireMark[]) {
+  const next = new Map(old)
+  for (const mark of fresh) next.set(mark.eventId, [...(next.get(mark.eventId) ?? []), mark])
+  for (const id of next.keys()) {
+    if (next.size <= KEEP) break
+    next.delete(id)
+  }
+  return next
 }

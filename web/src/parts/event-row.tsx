@@ -1,10 +1,11 @@
-import { Anchor, Button, Group, Loader, Stack, Tabs, Text } from '@mantine/core'
+import { Anchor, Badge, Button, Group, Loader, Stack, Tabs, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import type { WireHit } from '../../../core/api.ts'
+import type { WireHit, WireMark } from '../../../core/api.ts'
 import { api } from '../client.ts'
 import { clause, flatten, formatTime, textAt, visible } from '../event-text.ts'
 import { useText } from '../i18n.tsx'
+import { levelColours } from './level.tsx'
 
 export type AddClause = (clause: string) => void
 
@@ -13,10 +14,13 @@ export function EventRow({
   hit,
   onClause,
   startOpen = false,
+  marks = [],
 }: {
   hit: WireHit
   onClause?: AddClause
   startOpen?: boolean
+  /** Rules that matched it. */
+  marks?: readonly WireMark[]
 }) {
   const [open, setOpen] = useState(startOpen)
   const where = [
@@ -35,7 +39,22 @@ export function EventRow({
       >
         <span className="dim">{formatTime(hit.timestamp)}</span>
         <span>{where.filter(Boolean).join(' ')}</span>
-        <span>{textAt(hit, 'message') || textAt(hit, 'event.original')}</span>
+        <span>
+          {marks.map(({ ruleId, title, level }) => (
+            <Badge
+              key={ruleId}
+              size="xs"
+              mr={6}
+              variant="light"
+              color={levelColours[level] ?? 'gray'}
+              tt="none"
+              data-mark={ruleId}
+            >
+              {visible(title)}
+            </Badge>
+          ))}
+          {textAt(hit, 'message') || textAt(hit, 'event.original')}
+        </span>
       </button>
       {open && <EventDetail hit={hit} onClause={onClause} />}
     </div>

@@ -1,6 +1,6 @@
 import { Badge } from '@mantine/core'
 
-const colours: Record<string, string> = {
+export const levelColours: Record<string, string> = {
   critical: 'red',
   high: 'orange',
   medium: 'yellow',
@@ -9,7 +9,7 @@ const colours: Record<string, string> = {
 }
 
 export const Level = ({ level }: { level: string }) => (
-  <Badge color={colours[level] ?? 'gray'} variant="light">
+  <Badge color={levelColours[level] ?? 'gray'} variant="light">
     {level}
   </Badge>
 )
