@@ -157,6 +157,20 @@ describe.skipIf(!has('chromium'))('the browser', () => {
     await page.getByText('Acknowledged', { exact: true }).first().waitFor()
   })
 
+  test('an exception is made from the alert, and stands on the page of rules', async () => {
+    await page.getByRole('button', { name: 'Exception from this alert' }).click()
+    await page.getByLabel('source.ip = 203.0.113.77').check()
+    await page.getByLabel('Reason').fill('the penetration test')
+    await page.getByRole('button', { name: 'Make exception' }).click()
+    await page.getByRole('button', { name: 'Exception from this alert' }).waitFor()
+    await page.getByRole('link', { name: 'Rules' }).click()
+    const row = page.locator('[data-exception]')
+    await row.waitFor()
+    expect(await row.innerText()).toMatch(/burst of failures[\s\S]*the penetration test[\s\S]*Active/)
+    await row.getByRole('button', { name: 'End now' }).click()
+    await row.getByText('Expired').waitFor()
+  })
+
   test('a line arrives in the tail', async () => {
     await page.goto(`${node.address}/tail?query=tailword`)
     await page.getByText('Waiting for matching events').waitFor()

@@ -34,6 +34,7 @@ detection:
     user.name: intruder
   condition: selection
 level: high
+haetae: {group-by: none}
 `
 
 const count = async (node: TestNode, query: string) => {

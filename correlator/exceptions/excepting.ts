@@ -6,6 +6,28 @@ import { compileDetector, type DetectorOptions, type SigmaDetector } from '../si
 import type { LoadedRules, SigmaCorrelation, SigmaRule } from '../sigma/types.ts'
 import type { RuleException } from './read.ts'
 
+/**
+ * A correlation of correlations has no events of its own: an exception for it takes the events from those below, as far as
+ * they serve it alone.
+ * @returns the correlation and those below it, or the one below that others need too
+ */
+export function servedAlone(
+  correlation: SigmaCorrelation,
+  { correlations }: LoadedRules,
+): { readonly all: readonly SigmaCorrelation[]; readonly shared?: SigmaCorrelation } {
+  const all = [correlation]
+  for (const one of all)
+    for (const { id } of one.rules) {
+      const below = correlations.find((other) => other.id === id)
+      if (below && !all.includes(below)) all.push(below)
+    }
+  const ids = new Set(all.map(({ id }) => id))
+  const usedElsewhere = (id: string) =>
+    correlations.some((other) => !ids.has(other.id) && other.rules.some((rule) => rule.id === id))
+  const shared = all.find((one) => one !== correlation && (one.alerts || usedElsewhere(one.id)))
+  return shared ? { all, shared } : { all }
+}
+
 /** For the matches of one event rule: which exceptions to ask, and whose they are. */
 interface Asked {
   readonly detector: SigmaDetector
@@ -88,7 +110,9 @@ function askedByRule(
   for (const exception of exceptions) {
     const { rules, correlations } = namedBy(exception, loaded)
     for (const rule of rules) want(rule, exception, rule.id)
-    for (const one of correlations) for (const { id } of one.rules) want(byId.get(id), exception, one.id)
+    for (const correlation of correlations)
+      for (const one of servedAlone(correlation, loaded).all)
+        for (const { id } of one.rules) want(byId.get(id), exception, one.id)
   }
   return new Map(
     [...wanted].map(([rule, byException]) => {

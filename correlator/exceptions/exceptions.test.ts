@@ -136,8 +136,21 @@ test('an exception of a rule takes its events from correlations, one of a correl
   expect(alertsOf(ofCorrelation, matchesOf(ofCorrelation, events)).map(({ ruleId }) => ruleId)).toEqual(['failed'])
 })
 
-test('a correlation of correlations has no events an exception could be made for', () => {
-  expect(setOf(exception({ rules: '[more]' })).refusedExceptions[0]?.reason).toContain("make the exception for 'many'")
+test('an exception of a correlation of correlations takes the events from those that serve it alone', () => {
+  const times = [0, 1, 2, 30, 31, 32].map((i) => ({ at: T0 + i * minute, ip: '192.0.2.1' }))
+  const told = (set: RuleSet) => [...new Set(alertsOf(set, matchesOf(set, times)).map(({ ruleId }) => ruleId))].sort()
+  // `many` is counted by `more` alone and alerts nobody by itself.
+  expect(told(setOf(exception({ rules: '[other]' })))).toEqual(['failed', 'more'])
+  const set = setOf(exception({ rules: '[more]' }))
+  expect(set.refusedExceptions).toEqual([])
+  expect(told(set)).toEqual(['failed'])
+})
+
+test('what a correlation of correlations shares with others is not taken from them', () => {
+  const other = rules.replace('id: more', 'id: more2').split('---').at(-1)
+  const { exceptions } = readExceptions(exception({ rules: '[more]' }), 'e.yml')
+  const set = ruleSetOf(parseRules(`${rules}---${other}`, 'r.yml'), exceptions)
+  expect(set.refusedExceptions[0]?.reason).toContain("others need too: make the exception for 'many'")
 })
 
 test('an exception that hides a rule from its own positive test is refused', () => {

@@ -6,7 +6,7 @@ import { type RuleTest, readRuleTests } from '../rules/rule-tests.ts'
 import { alertsOfTest, isRunnable, type TestRun } from '../rules/run-test.ts'
 import { compileDetector } from '../sigma/engine.ts'
 import type { LoadedRules, Refusal, SigmaCorrelation, SigmaRule } from '../sigma/types.ts'
-import { namedBy, withExceptions } from './excepting.ts'
+import { namedBy, servedAlone, withExceptions } from './excepting.ts'
 import type { RuleException } from './read.ts'
 
 export interface CheckedExceptions {
@@ -34,9 +34,9 @@ export function checkExceptions(
 export function whyNot(loaded: LoadedRules, exception: RuleException, parse?: TestRun['parse']): string | undefined {
   const { rules, correlations } = namedBy(exception, loaded)
   for (const one of correlations) {
-    const above = one.rules.find(({ kind }) => kind === 'correlation')
-    if (above)
-      return `'${one.title}' counts alerts of other correlations, not events: make the exception for '${above.ref}'`
+    const { shared } = servedAlone(one, loaded)
+    if (shared)
+      return `'${one.title}' counts what '${shared.title}' finds, which others need too: make the exception for '${shared.name ?? shared.id}'`
   }
   for (const rule of [...rules, ...correlations]) {
     const hidden = hiddenTest(loaded, rule, exception, parse)
