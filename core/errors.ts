@@ -19,6 +19,8 @@ const messages = {
     `${p.path}: process ${p.pid} holds this data folder; stop it or pass another --data`,
   TOPIC_UNFIT: (p: { topic: string; problem: string; hint: string }) =>
     `Kafka topic ${p.topic}: ${p.problem}; ${p.hint}`,
+  STORE_REFUSED: (p: { request: string; problem: string }) =>
+    `Elasticsearch refused ${p.request} (${p.problem}); docs/elasticsearch.md says what it has to allow`,
   INTAKE_FULL: (p: { heldBytes: number; maxBytes: number }) =>
     `${p.heldBytes} bytes wait for the disk, limit ${p.maxBytes}; try again later`,
   SEGMENT_CORRUPT: (p: { path: string; problem: string }) =>
