@@ -1,7 +1,6 @@
-// The embedded event store: one head in memory, heads being sealed, sealed segments on disk. Runs on one thread; appends
-// and queries take turns. segment-store.ts puts it on a thread of its own.
+// The embedded event store: heads in memory (heads.ts), sealed segments on disk (catalog.ts), and who may work on them
+// when. Runs on one thread; appends and queries take turns. segment-store.ts puts it on a thread of its own.
 
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Counters } from '../../core/counters.ts'
 import type { Filter, TimeRange } from '../../core/query.ts'
 import type {
@@ -20,24 +19,25 @@ import type {
 } from '../../core/store.ts'
 import { runAggregate } from './aggregate.ts'
 import { applyReplacement } from './apply-replacement.ts'
-import { BatchCursor } from './batch-cursor.ts'
 import { Catalog, isReplacement } from './catalog.ts'
 import { chooseRun, mergeRun } from './compaction.ts'
 import { type Disk, nodeDisk } from './disk.ts'
 import { queryBudget } from './evaluate.ts'
 import { compileFilter } from './filter.ts'
 import { Head } from './head.ts'
+import { Heads } from './heads.ts'
+import { Health } from './health.ts'
 import { readHits } from './hits.ts'
 import { invalid } from './leaf.ts'
-import { findRow, type RowId, rowId } from './locate.ts'
+import { type RowId, rowId } from './locate.ts'
 import { Lru } from './lru.ts'
 import { nextTurn, type QueryContext, snapshotOf, Turns } from './plan.ts'
 import { type Retirement, retire } from './retention.ts'
 import { Sealed } from './sealed.ts'
 import { runSearch } from './search.ts'
-import { type CrashPoint, writeSegment } from './segment-writer.ts'
+import type { CrashPoint } from './segment-writer.ts'
 import { parseResume, Tail } from './tail.ts'
-import { BLOCK_ROWS, MAX_BLOCKS, type SegmentView } from './view.ts'
+import type { SegmentView } from './view.ts'
 import { repeat, type Writing, writeMerged } from './write-merged.ts'
 
 export interface EngineOptions {
@@ -72,20 +72,7 @@ export interface SegmentStore extends EventStore {
   compact(): Promise<number>
 }
 
-interface Sealing {
-  readonly head: Head
-  readonly covers: readonly (readonly [number, number, number])[]
-  readonly done: Promise<void>
-}
-
-const DEFAULTS = {
-  sealRows: BLOCK_ROWS * MAX_BLOCKS,
-  sealAfterMs: 30_000,
-  cacheBytes: 192 * 1024 * 1024,
-  compactEveryMs: 10_000,
-}
-/** Heads waiting for the disk beside the open one: appends wait beyond, so memory stays bounded. */
-const MAX_SEALING = 2
+const DEFAULTS = { sealAfterMs: 30_000, cacheBytes: 192 * 1024 * 1024, compactEveryMs: 10_000 }
 
 export class SegmentEngine implements SegmentStore {
   readonly #catalog: Catalog
@@ -98,15 +85,11 @@ export class SegmentEngine implements SegmentStore {
   readonly #unmergeable = new Set<number>()
   /** Replacements, retirements and compactions take turns: each finds the sealed segments as the one before left them. */
   #turn: Promise<unknown> = Promise.resolve()
-  #sealing: Sealing[] = []
-  #head: Head
-  #headCovers: [number, number, number][] = []
-  #headSince = 0
+  readonly #heads: Heads
+  readonly #health: Health
   readonly #timers: NodeJS.Timeout[]
   #compacting: Promise<unknown> | undefined
-  #broken: unknown
   #closing = false
-  #closed = false
 
   constructor(options: EngineOptions) {
     this.#options = options
@@ -119,11 +102,21 @@ export class SegmentEngine implements SegmentStore {
       cache: this.#cache,
       disk: options.disk ?? nodeDisk,
     })
-    this.#head = this.#newHead(new Set())
+    this.#health = new Health(options.dir)
+    this.#heads = new Heads(options, {
+      catalog: this.#catalog,
+      cache: this.#cache,
+      health: this.#health,
+      now: this.#now,
+      onDurable: (moved) => {
+        for (const [partition, next] of moved) for (const listener of this.#durableListeners) listener(partition, next)
+      },
+      onArrival: () => {
+        for (const wake of [...this.#arrivals]) wake()
+      },
+    })
     const sealAfterMs = options.sealAfterMs ?? DEFAULTS.sealAfterMs
-    const sealDue = () => {
-      if (this.#head.rows > 0 && this.#now() - this.#headSince >= sealAfterMs) this.#rotate()
-    }
+    const sealDue = () => this.#heads.sealIfOlderThan(sealAfterMs)
     const compactEveryMs = options.compactEveryMs ?? DEFAULTS.compactEveryMs
     const compactDue = () => {
       this.#compacting ??= this.compact()
@@ -137,60 +130,15 @@ export class SegmentEngine implements SegmentStore {
     for (const timer of this.#timers) timer.unref()
   }
 
-  async append(batch: Uint8Array<ArrayBuffer>, partition: number, next: number): Promise<AppendResult> {
-    while (this.#sealing.length >= MAX_SEALING && !this.#broken) await this.#sealing[0]?.done.catch(() => {})
-    this.#refuseIfUnable()
-    const cursor = new BatchCursor(batch)
-    // Between deliveries if it can be, so that a segment holds deliveries whole.
-    if (this.#head.rows > 0 && this.#head.rows + cursor.count > this.#maxRows()) this.#rotate()
-    let stored = 0
-    let replayed = 0
-    let repeated = 0
-    let first: number | undefined
-    const bySource = new Map<string, number>()
-    while (cursor.next()) {
-      if (cursor.partition === partition) first ??= cursor.offset
-      const isReplay = this.#catalog.coverage.isStored(cursor.partition, cursor.offset)
-      if (isReplay || (cursor.keyAt >= 0 && this.#hasKey(cursor.bytes, cursor.keyAt))) {
-        if (isReplay) replayed++
-        else {
-          repeated++
-          const source = cursor.source()
-          if (source !== undefined) bySource.set(source, (bySource.get(source) ?? 0) + 1)
-        }
-        continue
-      }
-      if (this.#head.full) {
-        // The row itself is not stored yet: its position must not be settled with the ones before.
-        this.#catalog.coverage.forget(cursor.partition, cursor.offset)
-        this.#rotate()
-        this.#catalog.coverage.isStored(cursor.partition, cursor.offset)
-      }
-      if (this.#head.rows === 0) this.#headSince = this.#now()
-      const newer = this.#newerVersions(cursor)
-      if (newer.length > 0) {
-        // A lost first version comes back from the bus; its newer one is still here.
-        this.#catalog.hidden.bear(this.#head.sequence, this.#head.nextAddress, newer)
-        replayed++
-      } else stored++
-      this.#head.add(cursor)
-    }
-    for (const [from, to] of this.#catalog.coverage.deliver(partition, first, next))
-      this.#headCovers.push([partition, from, to])
-    if (this.#head.rows === 0) this.#announce(this.#catalog.coverage.sealed(this.#headCovers))
-    else if (this.#head.rows >= this.#maxRows() || this.#head.full) this.#rotate()
-    this.#counters.add('store_stored_events_total', stored)
-    this.#counters.add('store_duplicate_events_total', repeated)
-    this.#counters.add('store_replayed_events_total', replayed)
-    if (stored > 0) for (const wake of [...this.#arrivals]) wake()
-    return { stored, duplicates: repeated, replayed, duplicatesBySource: Object.fromEntries(bySource) }
+  append(batch: Uint8Array<ArrayBuffer>, partition: number, next: number): Promise<AppendResult> {
+    return this.#heads.append(batch, partition, next)
   }
 
   replace(batch: Uint8Array<ArrayBuffer>, options: ReplaceOptions = {}): Promise<ReplaceResult> {
     const tools = {
       segments: () => this.#segments(),
       flush: () => this.flush(),
-      head: () => this.#newHead(new Set()),
+      head: () => this.#heads.make(new Set()),
       writing: this.#writing(),
     }
     return this.#inTurn(() => applyReplacement(this.#catalog, batch, options, tools))
@@ -221,7 +169,7 @@ export class SegmentEngine implements SegmentStore {
   }
 
   async get(text: string): Promise<Hit | undefined> {
-    this.#refuseIfClosed()
+    this.#health.refuseIfClosed()
     return this.#catalog.guard(async () => {
       const id = readId(text)
       const place = id && this.#catalog.newest(this.#segments(), id)
@@ -234,7 +182,7 @@ export class SegmentEngine implements SegmentStore {
     options: { readonly resume?: string; readonly maxPerSecond?: number },
     signal: AbortSignal,
   ): AsyncIterable<TailBatch> {
-    this.#refuseIfClosed()
+    this.#health.refuseIfClosed()
     const resume = options.resume === undefined ? undefined : parseResume(options.resume)
     if (options.resume !== undefined && !resume) throw invalid('the resume position of the tail is none')
     const { maxPerSecond } = options
@@ -268,19 +216,18 @@ export class SegmentEngine implements SegmentStore {
   }
 
   async flush(): Promise<void> {
-    this.#refuseIfUnable()
-    this.#rotate()
-    await Promise.all(this.#sealing.map(({ done }) => done))
+    this.#health.refuseIfUnable()
+    await this.#heads.flush()
   }
 
   retire(beforeMs: number, options: RetireOptions = {}): Promise<Retirement> {
     return this.#inTurn(async () => {
-      this.#refuseIfUnable()
+      this.#health.refuseIfUnable()
       const tools = {
-        turns: new Turns({ check: () => this.#refuseIfUnable() }),
+        turns: new Turns({ check: () => this.#health.refuseIfUnable() }),
         writing: this.#writing(),
         crash: this.#options.crash,
-        head: () => this.#newHead(new Set()),
+        head: () => this.#heads.make(new Set()),
       }
       return this.#catalog.guard(() => retire(this.#catalog, beforeMs, options, tools))
     })
@@ -291,11 +238,11 @@ export class SegmentEngine implements SegmentStore {
   }
 
   async #compactOnce(): Promise<boolean> {
-    if (this.#closing || this.#broken) return false
-    const run = chooseRun(this.#catalog, this.#maxRows(), this.#unmergeable)
+    if (this.#closing || this.#health.broken) return false
+    const run = chooseRun(this.#catalog, this.#heads.maxRows, this.#unmergeable)
     if (run.length === 0) return false
     const writing = this.#writing()
-    const head = this.#newHead(new Set())
+    const head = this.#heads.make(new Set())
     const merge = () => mergeRun(this.#catalog, run, head, new Turns(writing))
     const merged = await this.#catalog.pinned(run, () => this.#catalog.guard(merge))
     let before = 0
@@ -316,12 +263,12 @@ export class SegmentEngine implements SegmentStore {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return
+    if (this.#health.closed) return
     try {
       this.#closing = true
       this.#stopTimers()
       await this.#turn
-      if (!this.#broken) await this.flush()
+      if (!this.#health.broken) await this.flush()
     } finally {
       this.#stop()
     }
@@ -329,18 +276,16 @@ export class SegmentEngine implements SegmentStore {
 
   /** As a crash would leave it: nothing is written any more. For tests. */
   abandon(): void {
-    this.#broken = new Error('abandoned')
+    this.#health.fail(new Error('abandoned'))
     this.#closing = true
     this.#stop()
   }
 
   #writing(): Writing {
     return {
-      check: () => this.#refuseIfUnable(),
+      check: () => this.#health.refuseIfUnable(),
       crash: this.#options.crash,
-      broken: (error) => {
-        this.#broken ??= error
-      },
+      broken: (error) => this.#health.fail(error),
     }
   }
 
@@ -350,17 +295,13 @@ export class SegmentEngine implements SegmentStore {
     return turn
   }
 
-  /** Segments with newer versions of the event, which comes from the bus again. */
-  #newerVersions(cursor: BatchCursor): number[] {
-    const { partition, offset, keyAt, bytes } = cursor
-    const key = keyAt < 0 ? undefined : bytes.subarray(keyAt, keyAt + 16)
-    return this.#catalog.sealed
-      .filter((segment) => isReplacement(segment) && findRow(segment, { partition, offset, key }))
-      .map(({ sequence }) => sequence)
+  /** Arrival order, the head last. */
+  #segments(): SegmentView[] {
+    return [...this.#catalog.sealed, ...this.#heads.views].sort((a, b) => a.order - b.order)
   }
 
   #stop(): void {
-    this.#closed = true
+    this.#health.closed = true
     this.#stopTimers()
     for (const wake of [...this.#arrivals]) wake()
     this.#catalog.close()
@@ -370,91 +311,13 @@ export class SegmentEngine implements SegmentStore {
     for (const timer of this.#timers) clearInterval(timer)
   }
 
-  #maxRows(): number {
-    return Math.min(this.#options.sealRows ?? DEFAULTS.sealRows, DEFAULTS.sealRows)
-  }
-
-  #newHead(plainFields: ReadonlySet<string>): Head {
-    return new Head({
-      sequence: this.#catalog.takeSequence(),
-      sealRows: this.#maxRows(),
-      blockRows: Math.min(this.#options.blockRows ?? BLOCK_ROWS, BLOCK_ROWS),
-      cache: this.#cache,
-      plainFields,
-    })
-  }
-
-  /** Arrival order, the head last. */
-  #segments(): SegmentView[] {
-    return [...this.#catalog.sealed, ...this.#sealing.map(({ head }) => head), this.#head].sort(
-      (a, b) => a.order - b.order,
-    )
-  }
-
-  #hasKey(source: Buffer, at: number): boolean {
-    if (this.#head.keys.find(source, at) >= 0) return true
-    for (const { head } of this.#sealing) if (head.keys.find(source, at) >= 0) return true
-    for (let i = this.#catalog.sealed.length - 1; i >= 0; i--) {
-      const segment = this.#catalog.sealed[i] as Sealed
-      if (isReplacement(segment)) continue // whether the event itself is here is asked
-      if (segment.mayHaveKey(source, at) && segment.findKey(source.subarray(at, at + 16)) !== undefined) return true
-    }
-    return false
-  }
-
-  /** Puts the head to disk in the background and opens a new one. */
-  #rotate(): void {
-    const head = this.#head
-    if (head.rows === 0) return
-    this.#headCovers.push(...this.#catalog.coverage.settle())
-    const covers = this.#headCovers
-    // Now and then a segment starts without the hint, in case a field's values have changed their nature.
-    this.#head = this.#newHead(head.sequence % 16 === 0 ? new Set() : head.plainFields())
-    this.#headCovers = []
-    head.closeBlock()
-    const before = this.#sealing.at(-1)?.done ?? Promise.resolve()
-    const done = before.then(() => this.#seal(head, covers))
-    done.catch((error) => {
-      this.#broken ??= error
-    })
-    this.#sealing.push({ head, covers, done })
-  }
-
-  async #seal(head: Head, covers: readonly (readonly [number, number, number])[]): Promise<void> {
-    const supersedes = this.#catalog.hidden.bornIn(head.sequence)
-    const facts = { covers, base: this.#catalog.coverage.base(), replaces: [], supersedes }
-    const retryMs = this.#options.sealRetryMs ?? 1000
-    for (let wait = retryMs; ; wait = Math.min(wait * 2, 30_000)) {
-      try {
-        if (this.#broken) throw this.#broken
-        const { path } = await writeSegment(this.#catalog.disk, this.#options.dir, head, facts, this.#options.crash)
-        const segment = this.#catalog.open(path)
-        // In one step for whoever looks: the head goes, the file comes.
-        this.#sealing = this.#sealing.filter((sealing) => sealing.head !== head)
-        this.#catalog.swap([], [segment])
-        this.#catalog.hidden.sealed(head.sequence)
-        this.#counters.add('store_segments_sealed_total')
-        this.#announce(this.#catalog.coverage.sealed(covers))
-        return
-      } catch (error) {
-        this.#counters.add('store_seal_failures_total')
-        if (retryMs < 0 || this.#closed || this.#broken) throw error
-        await sleep(wait, undefined, { ref: false })
-      }
-    }
-  }
-
-  #announce(moved: ReadonlyMap<number, number>): void {
-    for (const [partition, next] of moved) for (const listener of this.#durableListeners) listener(partition, next)
-  }
-
   async #query<T>(
     filter: Filter,
     range: TimeRange,
     signal: AbortSignal | undefined,
     run: (context: QueryContext) => Promise<T>,
   ): Promise<T> {
-    this.#refuseIfClosed()
+    this.#health.refuseIfClosed()
     signal?.throwIfAborted()
     const node = compileFilter(filter)
     const budget = queryBudget(this.#now() + (this.#options.queryBudgetMs ?? 120_000), this.#now, signal)
@@ -472,7 +335,7 @@ export class SegmentEngine implements SegmentStore {
   }
 
   async *#tailBatches(tail: Tail, signal: AbortSignal): AsyncGenerator<TailBatch> {
-    while (!signal.aborted && !this.#closed) {
+    while (!signal.aborted && !this.#health.closed) {
       const arrival = Promise.withResolvers<void>()
       const wake = () => arrival.resolve()
       this.#arrivals.add(wake)
@@ -491,15 +354,6 @@ export class SegmentEngine implements SegmentStore {
         signal.removeEventListener('abort', wake)
       }
     }
-  }
-
-  #refuseIfClosed(): void {
-    if (this.#closed) throw new Error(`${this.#options.dir}: the event store is closed`)
-  }
-
-  #refuseIfUnable(): void {
-    this.#refuseIfClosed()
-    if (this.#broken) throw this.#broken
   }
 }
 
