@@ -17,6 +17,8 @@ export class PackChooser {
   readonly #byText: TextIndex
   readonly #whole: TextIndex
   readonly #files = new Map<string, readonly Pack[]>()
+  #lastPath: string | undefined
+  #lastFound: readonly Pack[] = NONE
   readonly #tags = new Map<string, readonly Pack[]>()
 
   constructor(packs: readonly Pack[]) {
@@ -63,12 +65,15 @@ export class PackChooser {
   /** Packs whose files live under such a path. */
   ofFile(path: string): readonly Pack[] {
     if (this.#byFile.length === 0) return NONE
+    if (path === this.#lastPath) return this.#lastFound // lines come in batches of one sender
     let found = this.#files.get(path)
     if (!found) {
       found = this.#byFile.filter((pack) => pack.detect.files.some((part) => path.includes(part)))
       if (this.#files.size >= MAX_CACHED) this.#files.clear()
       this.#files.set(path, found)
     }
+    this.#lastPath = path
+    this.#lastFound = found
     return found
   }
 

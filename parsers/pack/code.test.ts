@@ -153,7 +153,9 @@ test('a pack as code does to any text what its steps do one by one', () => {
 
 const folder = join(import.meta.dirname, '../packs')
 
-test('every pack as code makes of its golden lines, whole and damaged, what its steps make one by one', { timeout: 120_000 }, () => {
+test('every pack as code makes of its golden lines, whole and damaged, what its steps make one by one', {
+  timeout: 120_000,
+}, () => {
   const parsers = inBothWays(loadPacks(folder))
   let lines = 0
   for (const log of globSync('*/*.log', { cwd: folder })) {
