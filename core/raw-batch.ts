@@ -24,6 +24,8 @@ export interface Origin {
   readonly dataset?: string
   /** IANA zone or ±hh:mm of a sender that writes local time without one. */
   readonly zone?: string
+  /** The names of the columns, as a line above said them: `#Fields: date time c-ip cs-method …` of a W3C extended log. */
+  readonly header?: string
   /** ECS fields that the input knows better than the line: `orchestrator.cluster.name`, `kubernetes.pod.name`. They win. */
   readonly fields?: Readonly<Record<string, string>>
 }

@@ -9,6 +9,7 @@ import { BodyReader } from './body.ts'
 import { readCloudWatch } from './formats/cloudwatch.ts'
 import { readCri, readDockerJson } from './formats/cri.ts'
 import { type JsonRead, readJson } from './formats/json.ts'
+import { readW3c } from './formats/w3c.ts'
 import { type ClockLimits, defaultClockLimits, Line } from './line.ts'
 import type { Pack } from './pack/pack.ts'
 import { type Reason, Reasons } from './reasons.ts'
@@ -103,6 +104,8 @@ class LineParser implements Parser {
       json = jsonOf(body)
       if (body === '') return line.parsed('container', 'container', container.timeMs, limits)
     }
+    const columns = origin.header === undefined || json ? undefined : readW3c(body, origin.header)
+    if (columns) json = { object: columns, truncated: false }
     const reader = this.#body
     if (!json && body.charCodeAt(0) !== 60) {
       const whole = reader.readWhole(line, body, time)

@@ -29,7 +29,7 @@ export interface FileSourceOptions extends InputOptions {
   readonly zone?: string
   /** How often to look for changes that no watch told of. Default 1 s. */
   readonly pollMs?: number
-  /** Longer lines keep their first part. Default 64 KiB. */
+  /** Longer lines keep their first part. Default 1 MiB: what the parser reads. */
   readonly maxLineBytes?: number
   /** Files open at a time. Default 512. */
   readonly maxOpenFiles?: number
@@ -65,7 +65,9 @@ export async function openFileSource(options: FileSourceOptions): Promise<Source
       sinkFor: async (path) => {
         const { dataset, zone } = options
         const fields = { 'log.file.path': path }
-        return { sink: new PlainLines({ source, kind: 'file', peer: path, dataset, zone, fields }), lane: '' }
+        const origin = { source, kind: 'file', peer: path, dataset, zone, fields } as const
+        const leftOut = (count: number) => options.counters.add('ingest_split_left_out_total', count, { source })
+        return { sink: new PlainLines(origin, leftOut), lane: '' }
       },
     },
   )
@@ -122,7 +124,7 @@ class Follower implements Source {
       waitMs: options.pollMs ?? 1000,
     })
     this.#watch = new FolderWatch()
-    this.#maxLineBytes = options.maxLineBytes ?? 64 * 1024
+    this.#maxLineBytes = options.maxLineBytes ?? 1024 * 1024
     this.#buffer = Buffer.allocUnsafeSlow(Math.max(READ_BYTES, this.#maxLineBytes + READ_BYTES / 2))
     this.#meter.gauge('ingest_files_open', () => this.#open().length)
     this.#meter.gauge('ingest_files_waiting', () => this.#waitingFiles)

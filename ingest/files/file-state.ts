@@ -22,6 +22,8 @@ export interface KnownFile {
   offset: number
   /** The offset is inside a line whose first part was kept; its rest is to be skipped. */
   skipping: boolean
+  /** The `#Fields:` line that the lines from the offset on stand under. */
+  header?: string | undefined
   /** SHA-256 of the first headBytes, and of the tailBytes before the offset. */
   head: string
   headBytes: number

@@ -42,10 +42,11 @@ export class HandOver {
 
   async #drain(tail: TailedFile, nowMs: number): Promise<void> {
     for (let i = 0; i < this.#out.length; i++) {
-      const { origin, bytes, fileId, offset, truncated } = this.#out[i] as Emission
+      const { origin, bytes, fileId, offset, truncated, part } = this.#out[i] as Emission
       if (this.#intake.full) await this.#room()
       const flags = truncated ? RecordFlags.truncated : 0
-      const durable = this.#intake.add(origin, nowMs, bytes, { key: `${fileId}:${offset}`, flags })
+      const key = part === undefined ? `${fileId}:${offset}` : `${fileId}:${offset}.${part}`
+      const durable = this.#intake.add(origin, nowMs, bytes, { key, flags })
       tail.given(durable)
       // Joined of pieces that began in an earlier file: that one must not move on before this is durable either.
       if (fileId !== tail.known.id) this.#host.tailOf(fileId)?.given(durable)

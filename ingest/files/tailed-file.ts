@@ -19,6 +19,7 @@ interface Checkpoint {
   readonly offset: number
   readonly skipping: boolean
   readonly last: Buffer
+  readonly header: string | undefined
   durable: boolean
 }
 
@@ -59,6 +60,7 @@ export class TailedFile {
     this.handle = handle
     this.offset = this.#checkpointed = known.offset
     this.skipping = known.skipping
+    sink.header = known.header
     this.activeAt = nowMs
     this.#last = last
   }
@@ -68,6 +70,7 @@ export class TailedFile {
     this.known = known
     this.offset = this.#checkpointed = 0
     this.skipping = false
+    this.sink.header = undefined
     this.size = 0
     this.#last = Buffer.alloc(0)
     this.#partialAt = -1
@@ -137,6 +140,7 @@ export class TailedFile {
       offset,
       skipping: offset === this.offset && this.skipping,
       last: Buffer.from(last),
+      header: this.sink.header,
       durable: false,
     }
     this.#checkpointed = offset
@@ -180,8 +184,8 @@ export class TailedFile {
 
   #advance(): void {
     while (this.#checkpoints[0]?.durable) {
-      const { offset, skipping, last } = this.#checkpoints.shift() as Checkpoint
-      Object.assign(this.known, { offset, skipping, tail: print(last), tailBytes: last.length })
+      const { offset, skipping, last, header } = this.#checkpoints.shift() as Checkpoint
+      Object.assign(this.known, { offset, skipping, tail: print(last), tailBytes: last.length, header })
     }
   }
 
