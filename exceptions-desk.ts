@@ -136,12 +136,15 @@ export function openExceptionDesk({ folder, rules, excepted, now, onChange }: Ex
       const exception = current().exceptions.find((one) => one.id === id)
       if (!exception) throw new PipelineError('NOT_FOUND', { what: `exception ${id.slice(0, 100)}` })
       const documents = parseAllDocuments(readFileSync(exception.file, 'utf8'))
-      const until = Math.min(exception.until, Math.max(now(), (exception.from ?? 0) + 1))
-      for (const document of documents)
-        if (readExceptions(String(document), exception.file).exceptions[0]?.id === id)
-          document.setIn(['exception', 'until'], new Date(until).toISOString())
+      const until = Math.min(exception.until, now())
+      const begun = exception.from === undefined || exception.from <= until
+      for (const document of documents) {
+        if (readExceptions(String(document), exception.file).exceptions[0]?.id !== id) continue
+        document.setIn(['exception', 'until'], new Date(until).toISOString())
+        if (!begun) document.setIn(['exception', 'from'], new Date(until).toISOString())
+      }
       write(exception.file, documents.map((one) => String(one).replace(/^---\n/, '')).join('---\n'))
-      return wire({ ...exception, until })
+      return wire({ ...exception, until, from: begun ? exception.from : until })
     },
   }
 }

@@ -166,7 +166,7 @@ describe.skipIf(!has('chromium'))('the browser', () => {
     await page.getByRole('link', { name: 'Rules' }).click()
     const row = page.locator('[data-exception]')
     await row.waitFor()
-    expect(await row.innerText()).toMatch(/burst of failures[\s\S]*the penetration test[\s\S]*Active/)
+    expect(await row.innerText()).toMatch(/burst of failures[\s\S]*the penetration test[\s\S]*Active/i)
     await row.getByRole('button', { name: 'End now' }).click()
     await row.getByText('Expired').waitFor()
   })

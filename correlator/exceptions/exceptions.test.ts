@@ -91,7 +91,7 @@ test.each([
   ['no end', exception({ until: '' }), 1, 'its until'],
   ['a time that is none', exception({ until: 'soon' }), 6, "'soon' is no time"],
   ['a time without a zone', exception({ until: '2027-01-01T10:00' }), 6, 'is no time'],
-  ['an end before the beginning', exception({ from: '2027-01-02' }), 6, 'not after'],
+  ['an end before the beginning', exception({ from: '2027-01-02' }), 6, "is before 'from'"],
   ['nothing it holds for', exception({ scanner: '', condition: 'scanner' }), 1, 'for which events'],
   ['no condition', exception({ condition: '' }), 1, 'its condition'],
   ['a selection that is not there', exception({ condition: 'other' }), 1, 'other'],

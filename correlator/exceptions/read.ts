@@ -115,7 +115,8 @@ function readException(doc: unknown, file: string, line: number): RuleException 
   const reason = said('reason')
   const until = timeOf(said('until'), 'until')
   const from = node['from'] === undefined ? undefined : timeOf(said('from'), 'from')
-  if (from !== undefined && from >= until) throw new SigmaProblem("'until' is not after 'from'", ['exception', 'until'])
+  // Both the same: one that was ended before it began.
+  if (from !== undefined && from > until) throw new SigmaProblem("'until' is before 'from'", ['exception', 'until'])
   const context = {
     placeholders: new Map(),
     note: () => {},
