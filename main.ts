@@ -16,10 +16,12 @@ import { ownPacks, ownRules, packFolders, ruleSetPaths, webDist } from './cli/ow
 import { version } from './cli/version.ts'
 import { Accounting } from './core/accounting.ts'
 import type { ReloadState, RulesOutput, WireSource } from './core/api.ts'
+import type { Delivery } from './core/bus.ts'
 import { bytesOf, type Config, durationMs } from './core/config.ts'
 import { Counters } from './core/counters.ts'
 import { describe } from './core/errors.ts'
 import { openIntake, runPump } from './core/pump.ts'
+import { rebuildLost } from './core/rebuild-lost.ts'
 import type { Source } from './core/source.ts'
 import { openCorrelateStage } from './correlate-stage.ts'
 import { loadRuleSet, openCorrelator, type RuleSet } from './correlator/rule-set.ts'
@@ -67,6 +69,8 @@ const CHECKPOINT_SHARE = 50
 const DRAIN_FOR_MS = 30_000
 /** Segments whose events are all older than store.keepFor are deleted this often. */
 const RETIRE_EVERY_MS = 3_600_000
+/** Whether a damaged segment is to be replayed is looked at this often. */
+const REBUILD_EVERY_MS = 60_000
 
 /** @throws what an implementation says when it cannot open; nothing is left running then */
 export async function startNode({ config, now = Date.now, say }: NodeOptions): Promise<RunningNode> {
@@ -240,6 +244,17 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         .retire(now() - durationMs(config.store.keepFor))
         .catch((error: unknown) => say(`old events not deleted: ${describe(error)}`))
     }, RETIRE_EVERY_MS)
+    // A segment that a query found damaged comes back from the bus while we run; a start does the same by itself.
+    let rebuilding: Promise<unknown> | undefined
+    const rebuild = setInterval(() => {
+      if (rebuilding || store.lost().length === 0) return
+      const process = (delivery: Delivery) => pool.process(delivery, 'again')
+      rebuilding = rebuildLost({ bus, store, process, counters, signal: stopping.signal })
+        .catch((error: unknown) => say(`damaged events not replayed: ${describe(error)}`))
+        .finally(() => {
+          rebuilding = undefined
+        })
+    }, REBUILD_EVERY_MS)
 
     // The API and the inputs that speak HTTP share one server.
     const sources: Source[] = []
@@ -318,6 +333,7 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         ready = false
         clearInterval(timer)
         clearInterval(retention)
+        clearInterval(rebuild)
         await reloader.close()
         await reparse.close()
         await Promise.all(sources.map((source) => source.close()))

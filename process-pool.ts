@@ -93,7 +93,8 @@ interface Slot {
 
 export interface ProcessPool {
   readonly size: number
-  process(delivery: Delivery): Promise<Processed>
+  /** @param again it was processed before: it is not the one with which new packs and rules begin */
+  process(delivery: Delivery, again?: 'again'): Promise<Processed>
   /** Deliveries that are given later are judged with the exceptions as they are on disk now. */
   exceptionsChanged(): void
   /**
@@ -245,10 +246,10 @@ export async function openProcessPool(options: PoolOptions): Promise<ProcessPool
   counters.gauge('process_queue_deliveries', () => [...generations].reduce((sum, { queue }) => sum + queue.length, 0))
   return {
     size,
-    process(delivery) {
+    process(delivery, again) {
       return new Promise((resolve, reject) => {
         const { partition, offset } = delivery
-        if (!current.first.has(partition)) current.first.set(partition, offset)
+        if (!again && !current.first.has(partition)) current.first.set(partition, offset)
         current.queue.push({ delivery, generation: current, poison: [], resolve, reject })
         feed(current)
       })
