@@ -25,6 +25,20 @@ test('the demo raises an alert for each step of its attack', async () => {
   )
   const guessed = alerts.find((alert) => alert.title === 'SSH login after a burst of failures')
   expect(guessed?.entities['source.ip']).toEqual(['203.0.113.77'])
+  // One cause, one alert: the account that signs in again and again is told once, with every event; a guess that sshd
+  // writes two lines about is one.
+  await until(
+    () => node.alerts(),
+    (all) => {
+      const internet = all.filter(({ title }) => title === 'An account of the cluster signs in from the internet')
+      return internet.length === 1 && (internet[0]?.count ?? 0) > 5
+    },
+    20_000,
+  )
+  const stand = (await node.alerts()).filter(({ state }) => state !== 'withdrawn')
+  const told = stand.map(({ title }) => title)
+  expect(told.filter((title, i) => told.indexOf(title) !== i)).toEqual([])
+  expect(stand.find(({ title }) => title === 'SSH password guessing from one address')?.count).toBe(12)
   expect(await node.search('event.kind:pipeline_error')).toEqual([])
   expect(await node.stop()).toBe(0)
 })
