@@ -26,7 +26,7 @@ export async function answerPiped(
   tell?: (partial: () => SearchOutput) => void,
 ): Promise<SearchOutput> {
   const started = performance.now()
-  const plan = planPipes(pipes, range)
+  const plan = planPipes(pipes, range, filter)
   const { columns } = plan
   const wanted = columns ? MAX_TABLE_ROWS : limit
   const stats: Work = { segments: 0, pruned: 0, rows: 0 }
@@ -45,7 +45,7 @@ export async function answerPiped(
     }
   }
   const worked = (work: Work) => addWork(stats, work)
-  const run = runPlan({ store, filter, range, plan, signal, limit: wanted + 1, order, restriction, worked })
+  const run = runPlan({ store, range, plan, signal, limit: wanted + 1, order, restriction, worked })
   for await (const page of takeRows(run, wanted + 1)) {
     for (const row of page) rows.push(row)
     tell?.(made)

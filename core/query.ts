@@ -114,9 +114,10 @@ export type Comparison = (typeof comparisons)[number]
 export type Arithmetic = '+' | '-' | '*' | '/' | '%'
 
 /**
- * - null is what a row has no value for. `= null` and `!= null` ask for it, every other comparison with it is false,
- *   arithmetic with it is null
- * - two values compare as numbers when both are numbers or text that is one, else as text by code points
+ * - null is what a row has no value for: for `=` and `!=` a value like any other, no order holds with it, arithmetic with
+ *   it is null
+ * - two values compare as numbers when both are numbers or text that is one, as text by code points when neither is; a
+ *   number and other text are not equal and have no order
  * - a column with several values: a comparison holds when it holds for any; everywhere else its first value counts
  */
 export type Expression =

@@ -61,6 +61,7 @@ function compareValues(op: Comparison, left: Value, right: Value): boolean {
   return anyPair(left, right, (a, b) => {
     const order = compareLoosely(a, b)
     if (op === '=') return order === 0
+    if (order === undefined) return false
     if (op === '<') return order < 0
     if (op === '<=') return order <= 0
     return op === '>' ? order > 0 : order >= 0
@@ -73,8 +74,10 @@ function anyPair(left: Value, right: Value, test: (a: Scalar, b: Scalar) => bool
   return lefts.some((a) => rights.some((b) => test(a, b)))
 }
 
-function compareLoosely(a: Scalar, b: Scalar): number {
+/** Undefined: a number and something else, which have no order and are not equal. */
+function compareLoosely(a: Scalar, b: Scalar): number | undefined {
   const [x, y] = [toNumber(a), toNumber(b)]
+  if ((x === undefined) !== (y === undefined)) return undefined
   return x !== undefined && y !== undefined ? x - y : compareText(String(a), String(b))
 }
 

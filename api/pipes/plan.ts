@@ -1,9 +1,18 @@
 // How a query is run: the filter and, where the first stage gathers, that stage go to the store; what is left runs over
 // rows, one after the other, holding no more than it must.
 
-import { type GroupKey, keyName, type Measure, type Pipe, type TimeRange } from '../../core/query.ts'
+import {
+  type Filter,
+  type GroupKey,
+  keyName,
+  type Measure,
+  matchAll,
+  type Pipe,
+  type TimeRange,
+} from '../../core/query.ts'
 import type { Aggregation } from '../../core/store.ts'
 import { roundInterval } from '../wire.ts'
+import { pushConditions } from './push.ts'
 
 /** Rows of a table a query may make in the middle; what is ordered and cut may come from more. */
 export const MAX_ROWS = 50_000
@@ -25,12 +34,15 @@ export type Step = { readonly gather: Gathering } | { readonly pipe: Exclude<Pip
 type GatheringKind = 'stats' | 'timechart' | 'top' | 'rare' | 'patterns'
 
 export interface Plan {
+  /** What is asked of the store: the query's filter and the conditions of leading stages that the store can test. */
+  readonly filter: Filter
   readonly steps: readonly Step[]
   /** The columns of the answer; undefined: events. */
   readonly columns: readonly string[] | undefined
 }
 
-export function planPipes(pipes: readonly Pipe[], range: TimeRange): Plan {
+export function planPipes(all: readonly Pipe[], range: TimeRange, asked: Filter = matchAll): Plan {
+  const { filter, pipes } = pushConditions(asked, all)
   const steps: Step[] = []
   let columns: readonly string[] | undefined
   for (let at = 0; at < pipes.length; at++) {
@@ -48,7 +60,7 @@ export function planPipes(pipes: readonly Pipe[], range: TimeRange): Plan {
     if (pipe.kind === 'fields') columns = pipe.columns
     else if (pipe.kind === 'eval' && columns && !columns.includes(pipe.column)) columns = [...columns, pipe.column]
   }
-  return { steps, columns }
+  return { filter, steps, columns }
 }
 
 const isSort = (step: Step | undefined) => step !== undefined && 'pipe' in step && step.pipe.kind === 'sort'

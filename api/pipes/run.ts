@@ -25,7 +25,6 @@ type Rows = AsyncGenerator<Row[], void, undefined>
 
 export interface RunOptions {
   readonly store: EventStore
-  readonly filter: Filter
   readonly range: TimeRange
   readonly plan: Plan
   readonly signal: AbortSignal
@@ -63,7 +62,8 @@ async function* counted(rows: Rows, tell: (rows: number) => void): Rows {
   }
 }
 
-async function* storeEvents({ store, filter, range, signal, order, worked }: RunOptions, needed: number): Rows {
+async function* storeEvents({ store, plan, range, signal, order, worked }: RunOptions, needed: number): Rows {
+  const { filter } = plan
   let cursor: string | undefined
   let left = needed
   let size = FIRST_PAGE
@@ -79,7 +79,8 @@ async function* storeEvents({ store, filter, range, signal, order, worked }: Run
   } while (cursor !== undefined)
 }
 
-async function* storeGathers({ store, filter, range, signal, worked }: RunOptions, gathering: Gathering): Rows {
+async function* storeGathers({ store, plan, range, signal, worked }: RunOptions, gathering: Gathering): Rows {
+  const { filter } = plan
   const result = await store.aggregate({ filter, range, aggregation: gathering.aggregation }, signal)
   if (result.stats) worked?.(result.stats)
   yield* gatheredRows(gathering, result, signal)

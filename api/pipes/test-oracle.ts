@@ -224,6 +224,13 @@ function figure({ name, field }: Measure, rows: readonly OracleRow[]): Cell {
   return numbers[Math.ceil((Number(name.slice(1)) / 100) * numbers.length) - 1] ?? null
 }
 
+const places = {
+  contains: (value: string, part: string) => value.indexOf(part) >= 0,
+  startswith: (value: string, part: string) => value.slice(0, part.length) === part,
+  endswith: (value: string, part: string) =>
+    value.length >= part.length && value.slice(value.length - part.length) === part,
+}
+
 /** Several values, or none. */
 function evaluate(e: Expression, row: OracleRow): Many {
   const one = (of: Expression): Cell => evaluate(of, row)[0] ?? null
@@ -257,6 +264,7 @@ function evaluate(e: Expression, row: OracleRow): Many {
       const orders = left.flatMap((a) =>
         right.map((b) => {
           const [x, y] = [asNumber(a), asNumber(b)]
+          if ((x === undefined) !== (y === undefined)) return Number.NaN
           return x !== undefined && y !== undefined ? x - y : byCodePoint(String(a), String(b))
         }),
       )
@@ -273,10 +281,10 @@ function evaluate(e: Expression, row: OracleRow): Many {
       if (e.name === 'floor') return n === undefined ? [] : [Math.floor(n) + 0]
       if (e.name === 'coalesce') return e.args.map((arg) => evaluate(arg, row)).find((v) => v.length > 0) ?? []
       if (e.name === 'if') return evaluate((text === true ? e.args[1] : e.args[2]) as Expression, row)
-      if (e.name === 'contains') {
+      if (e.name === 'contains' || e.name === 'startswith' || e.name === 'endswith') {
         const wanted = one(e.args[1] as Expression)
         const given = evaluate(e.args[0] as Expression, row)
-        return [wanted !== null && given.some((value) => String(value).includes(String(wanted)))]
+        return [wanted !== null && given.some((value) => places[e.name as 'contains'](String(value), String(wanted)))]
       }
       throw new Error(`the oracle knows no ${e.name}`)
     }

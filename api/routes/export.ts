@@ -52,7 +52,7 @@ export function exportRoutes(app: Api, context: RouteContext, lines: SearchLines
       try {
         reply.raw.on('close', () => abort.abort(new Error('the client has gone')))
         const read = await lines.read(input, request, abort.signal)
-        const plan = planPipes(read.pipes, read.range)
+        const plan = planPipes(read.pipes, read.range, read.filter)
         const chosen = plan.columns ?? namedColumns(named) ?? undefined
         const all = chosen || format === 'ndjson' ? undefined : await columnsOf(context, read, abort.signal)
         const manifest = openManifest(request, read, format, now())
@@ -61,9 +61,9 @@ export function exportRoutes(app: Api, context: RouteContext, lines: SearchLines
         if (columns) manifest.columns = [...columns]
         await documents.put(EXPORTS, manifest.id, manifest)
         await audit(exportEntry(request, now(), manifest, 'begins'))
-        const { filter, range, restriction } = read
+        const { range, restriction } = read
         const rows = runPlan({
-          ...{ store, filter, range, plan, restriction, signal: abort.signal },
+          ...{ store, range, plan, restriction, signal: abort.signal },
           limit: Number.POSITIVE_INFINITY,
           order: order ?? 'desc',
         })

@@ -69,18 +69,17 @@ async function explain(
   signal: AbortSignal,
 ): Promise<ExplainOutput> {
   const started = performance.now()
-  const plan = planPipes(pipes, range)
+  const plan = planPipes(pipes, range, filter)
   const stats = { segments: 0, pruned: 0, rows: 0 }
   const pushed = plan.steps[0] !== undefined && 'gather' in plan.steps[0]
   const texts = plan.steps.map(stepText)
-  const source = formatQuery(filter) || '*'
+  const source = formatQuery(plan.filter) || '*'
   const steps: ExplainOutput['steps'] = [
     { text: pushed ? `${source} | ${texts.shift()}` : source, where: 'store', rows: 0 },
     ...texts.map((text) => ({ text, where: 'api' as const, rows: 0 })),
   ]
   const run = runPlan({
     store,
-    filter,
     range,
     plan,
     signal,
