@@ -187,7 +187,9 @@ test.each([
   ['constructor', 'anything'],
 ])('%s is the place of: %s', (name, place) => expect(placeOf(name)).toBe(place))
 
-test('events of packs that fit by themselves have nothing to move, whatever their lines say', { timeout: 120_000 }, () => {
+test('events of packs that fit by themselves have nothing to move, whatever their lines say', {
+  timeout: 120_000,
+}, () => {
   const folder = join(import.meta.dirname, '../packs')
   const packs = loadPacks(folder)
   const parsers = [packs, packs.map((pack) => ({ ...pack, fits: false }))].map((list) =>
