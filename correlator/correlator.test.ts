@@ -184,6 +184,63 @@ test('a correlation with a lateness of its own still takes what is too late for 
   expect([late('three'), late('strict')]).toEqual([1, 2])
 })
 
+const two = correlation('exactly two', ['a'], { condition: { bounds: [{ op: 'eq', value: 2 }], fields: [] } })
+const inBook = (changes: readonly AlertChange[]) =>
+  changes.map(({ alert, state, revision }) => ({ alert, state, revision }))
+
+test('what only the lost run told is withdrawn once everything was given again in other portions', () => {
+  const before = open([three])
+  const restore = JSON.parse(JSON.stringify(before.snapshot()))
+  const lost = before.push([a('2', 1), a('3', 2), a('4', 3)], T + 3 * MINUTE)
+  expect(said(before.push([a('1', 0)], T + 3 * MINUTE))).toEqual(['withdrawn 3', 'raised 4'])
+  const again = open([three], { restore })
+  const now = again.push([a('2', 1), a('3', 2), a('4', 3), a('1', 0)], T + 3 * MINUTE)
+  expect(said(now)).toEqual(['raised 4'])
+  const book = [...inBook(lost), ...inBook(now)] // as if the lost run had stopped after its first portion
+  const mended = again.reconcile(book)
+  expect(mended.map(({ state, revision, alert }) => [state, revision, alert.id])).toEqual([
+    ['withdrawn', 2, lost[0]?.alert.id],
+  ])
+  expect(again.reconcile(book)).toEqual([]) // once
+})
+
+test('revisions go on behind those the lost run told, so that the next change is not taken for an old one', () => {
+  const before = open([three])
+  const restore = JSON.parse(JSON.stringify(before.snapshot()))
+  const told = [a('1', 0), a('2', 1), a('3', 2), a('4', 3)].flatMap((one) => before.push([one], T + 3 * MINUTE))
+  expect(told.map(({ revision }) => revision)).toEqual([1, 2])
+  const again = open([three], { restore })
+  const now = again.push([a('1', 0), a('2', 1), a('3', 2), a('4', 3)], T + 3 * MINUTE)
+  expect(now.map(({ revision }) => revision)).toEqual([1])
+  expect(again.reconcile(inBook(told.slice(-1)))).toEqual([])
+  expect(again.push([a('5', 4)], T + 4 * MINUTE).map(({ revision }) => revision)).toEqual([3])
+})
+
+test('alerts that were final before, of other rules or of another version are left alone', () => {
+  const before = open([two])
+  const final = before.push([a('1', 0), a('2', 1)], T + 60 * MINUTE)
+  expect(said(final)).toEqual(['raised 2'])
+  const restore = JSON.parse(JSON.stringify(before.snapshot()))
+  const again = open([two], { restore })
+  const foreign = final.map((one) => ({
+    ...one,
+    alert: { ...one.alert, ruleVersion: 'other', lastSeen: T + 90 * MINUTE },
+  }))
+  const unknown = final.map((one) => ({ ...one, alert: { ...one.alert, ruleId: 'nobody', lastSeen: T + 90 * MINUTE } }))
+  expect(again.reconcile([...inBook(final), ...inBook(foreign), ...inBook(unknown)])).toEqual([])
+  expect(open([two]).reconcile(inBook(final))).toEqual([]) // nothing was restored: nothing is known to be wrong
+})
+
+test('the revision of a withdrawal is kept in snapshots: the alert may be true again', () => {
+  const correlator = open([three])
+  const changes = [a('2', 1), a('3', 2), a('4', 3), a('1', 0)].flatMap((one) => correlator.push([one], T + 3 * MINUTE))
+  expect(changes.map(({ state, revision }) => `${state} ${revision}`)).toEqual(['raised 1', 'withdrawn 2', 'raised 1'])
+  const saved = JSON.parse(JSON.stringify(correlator.snapshot()))
+  expect(saved.correlations.flatMap((one: { gone: unknown[] }) => one.gone)).toEqual([
+    [changes[0]?.alert.id, 2, T + 3 * MINUTE],
+  ])
+})
+
 test('absence: a question without an answer alerts only once nobody can answer any more', () => {
   const spec = correlation('no answer', ['a', 'b'], { type: 'absence' })
   const late = open([spec])

@@ -12,6 +12,7 @@ import {
   Correlation,
   type CorrelationSnapshot,
   type Derived,
+  isSame,
   type LeftOut,
 } from './windows/correlation.ts'
 import { digestOf, shortHash } from './windows/episode.ts'
@@ -53,7 +54,19 @@ export interface CorrelatorOptions {
   readonly grouping?: ReadonlyMap<string, Grouping>
 }
 
+/** An alert as the book has it. */
+export type StoredAlert = Pick<AlertChange, 'alert' | 'state' | 'revision'>
+
 export interface WindowCorrelator extends Correlator {
+  /**
+   * After a crash, once everything the lost run had been given was given again, and before the next snapshot: how the book
+   * must change. The lost run told alerts by portions of its own: one that a late event has undone meanwhile was never told
+   * by this run, and its revisions counted differently. Nothing without `restore`.
+   * @param stored what the book has with `lastSeen` at or after `unsettledSince`; of single events too, they are passed over
+   */
+  reconcile(stored: Iterable<StoredAlert>): AlertChange[]
+  /** Event time; alerts whose last event is older were final when the snapshot was taken. */
+  readonly unsettledSince: number
   /** Judges everything that waits for time to pass, as if event time had ended: for files and backtests. */
   finish(): AlertChange[]
   /** Ids of rules that had to leave matches out to stay within bounds (groups evicted, groups flooded), and how many. */
@@ -66,7 +79,7 @@ export interface WindowCorrelator extends Correlator {
 }
 
 interface Snapshot {
-  readonly format: 3
+  readonly format: 4
   readonly watermark: number | null
   readonly matches: PackedMatches
   readonly correlations: readonly CorrelationSnapshot[]
@@ -170,13 +183,16 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     )
 
   let watermark = Number.NEGATIVE_INFINITY
+  /** Since a restore: what this run has said last of each alert, and which alerts the snapshot knew. */
+  let retold: Map<string, AlertChange> | undefined
+  const toldBefore = new Set<string>()
   const knownRules = new Map<string, Known>()
   const recent = new Set<string>()
   const cold: string[] = []
   const isExcepted = (match: RuleMatch, rule: string) => match.excepted?.some((one) => one.rule === rule) === true
   const saved = options.restore as Snapshot | undefined
   // Another format is another version of us: start empty, and say so by `cold`.
-  restore(saved?.format === 3 || saved === undefined ? saved : { ...saved, correlations: [] })
+  restore(saved?.format === 4 || saved === undefined ? saved : { ...saved, correlations: [] })
 
   function restore(saved: Snapshot | undefined): void {
     if (saved) watermark = saved.watermark ?? Number.NEGATIVE_INFINITY
@@ -196,6 +212,9 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     }
     // A folding that holds nothing is not saved: there is nothing it lost.
     if (saved) for (const id of correlations.keys()) if (!warm.has(id) && !id.startsWith(GROUPED)) cold.push(id)
+    if (!saved) return
+    retold = new Map()
+    for (const correlation of correlations.values()) for (const id of correlation.toldIds()) toldBefore.add(id)
   }
 
   function known(ruleId: string): Known | undefined {
@@ -231,8 +250,57 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     }
   }
 
+  function remember(changes: readonly AlertChange[]): void {
+    for (const change of changes)
+      if (change.alert.kind === 'correlation' || options.grouping?.has(change.alert.ruleId))
+        retold?.set(change.alert.id, change)
+  }
+
+  /** What a stored alert must become; undefined when it is right or not ours to judge. */
+  function mend({ alert, state, revision }: StoredAlert): AlertChange | undefined {
+    const correlation = correlations.get(alert.ruleId) ?? correlations.get(`${GROUPED}${alert.ruleId}`)
+    if (!correlation || correlation.spec.version !== alert.ruleVersion || !correlation.keeps(alert)) return undefined
+    const next = revision + 1
+    const now = correlation.toldAs(alert, revision)
+    if (now) {
+      if (state !== 'withdrawn' && isSame(now, alert)) return undefined
+      correlation.toldAs(alert, next)
+      return { alert: now, state: 'changed', revision: next, supersedes: [] }
+    }
+    const last = retold?.get(alert.id)
+    if (last) {
+      const right = (last.state === 'withdrawn') === (state === 'withdrawn') && isSame(last.alert, alert)
+      if (last.state === 'withdrawn') correlation.setGone(alert, right ? revision : next)
+      return right ? undefined : { ...last, revision: next }
+    }
+    if (state === 'withdrawn') correlation.setGone(alert, revision)
+    if (state === 'withdrawn' || toldBefore.has(alert.id) || alert.lastSeen < correlation.unsettledSince)
+      return undefined
+    correlation.setGone(alert, next)
+    return { alert, state: 'withdrawn', revision: next, supersedes: [] }
+  }
+
   return {
     cold,
+
+    reconcile(stored) {
+      const changes: AlertChange[] = []
+      if (retold)
+        for (const one of stored) {
+          const change = mend(one)
+          if (change) changes.push(change)
+        }
+      retold = undefined
+      toldBefore.clear()
+      return changes
+    },
+
+    get unsettledSince() {
+      let since = Number.POSITIVE_INFINITY
+      for (const correlation of correlations.values()) since = Math.min(since, correlation.unsettledSince)
+      return since
+    },
+
     get groupCount() {
       let sum = 0
       for (const correlation of correlations.values()) sum += correlation.groupCount
@@ -271,6 +339,7 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
       advance(watermark - allowedLatenessMs, changes)
       if (budget.bytes > budget.maxBytes) budget.relieve()
       counters?.add('correlate_matches_total', matches.length)
+      if (retold) remember(changes)
       return changes
     },
 
@@ -283,7 +352,7 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     snapshot(): Snapshot {
       const packer = new MatchPacker()
       return {
-        format: 3,
+        format: 4,
         watermark: Number.isFinite(watermark) ? watermark : null,
         correlations: [...correlations.values()]
           .filter(({ spec, groupCount }) => groupCount > 0 || !spec.id.startsWith(GROUPED))

@@ -5,7 +5,7 @@ import type { Scalar } from '../../core/event.ts'
 import { DueHeap } from './due-heap.ts'
 import { alertId, alertOf, type Episode, type Point, shortHash } from './episode.ts'
 import { Group, type GroupSnapshot, type Sent } from './group.ts'
-import { fieldName, fieldValues, fullKey, type GroupKeys, type Valued } from './group-key.ts'
+import { fieldName, fieldValues, fullKey, GroupKeys, type Valued } from './group-key.ts'
 import { type GroupRules, groupRules } from './group-rules.ts'
 import { indexList } from './intern.ts'
 import { OldestGroups } from './oldest-groups.ts'
@@ -57,6 +57,10 @@ export interface Derived {
 export interface CorrelationSnapshot {
   readonly id: string
   readonly version: string
+  /** Alerts that will not change any more, with the time of their last event; as far back as a crash may ask for. */
+  readonly final: readonly (readonly [string, number])[]
+  /** Id, revision and time of the last event of alerts that were withdrawn. */
+  readonly gone: readonly (readonly [string, number, number])[]
   /** Their matches are packed in this order. */
   readonly groups: readonly GroupSnapshot[]
 }
@@ -87,6 +91,12 @@ export class Correlation {
   #widest = 1
   readonly #measure: string
   #horizon = Number.NEGATIVE_INFINITY
+  readonly #final = new Map<string, number>()
+  /** Alerts that were withdrawn and may be true again: what is told then must come after these revisions. */
+  readonly #gone = new Map<string, { readonly revision: number; readonly lastSeen: number }>()
+  readonly #onFinal = (id: string, lastSeen: number) => void this.#final.set(id, lastSeen)
+  /** Alerts whose last event is older were final when this began. */
+  unsettledSince = Number.NEGATIVE_INFINITY
 
   constructor(spec: CorrelationSpec, options: CorrelationOptions) {
     this.spec = spec
@@ -268,6 +278,7 @@ export class Correlation {
       this.#schedule(group)
     }
     if (horizon > this.#horizon) this.#horizon = horizon
+    if (this.#final.size + this.#gone.size > 0) this.#prune()
     for (let group = this.#due.popBefore(this.#horizon); group; group = this.#due.popBefore(this.#horizon)) {
       group.dueAt = Number.POSITIVE_INFINITY
       if (this.#groups.get(group.key) !== group) continue // evicted
@@ -284,11 +295,15 @@ export class Correlation {
 
   snapshot(packer: MatchPacker): CorrelationSnapshot {
     const groups = Array.from(this.#groups.values(), (group) => group.snapshot(packer))
-    return { id: this.spec.id, version: this.spec.version, groups }
+    const final = [...this.#final].filter(([, lastSeen]) => lastSeen >= this.#unsettledAt(this.#horizon))
+    const gone = Array.from(this.#gone, ([id, { revision, lastSeen }]) => [id, revision, lastSeen] as const)
+    return { id: this.spec.id, version: this.spec.version, final, gone, groups }
   }
 
   /** @param unpacker where the matches of its groups are next */
   restore(snapshot: CorrelationSnapshot, unpacker: MatchUnpacker): void {
+    for (const [id, lastSeen] of snapshot.final) this.#final.set(id, lastSeen)
+    for (const [id, revision, lastSeen] of snapshot.gone) this.#gone.set(id, { revision, lastSeen })
     for (const saved of snapshot.groups) {
       const group = Group.restore(saved, unpacker)
       for (const { values } of group.matches) if (Array.isArray(values)) this.#seeWidth(values.length)
@@ -300,6 +315,58 @@ export class Correlation {
   /** Begins where event time has come to already. */
   startAt(horizon: number): void {
     this.#horizon = horizon
+    this.unsettledSince = this.#unsettledAt(horizon)
+  }
+
+  /** Whatever was told of events before is final. */
+  #unsettledAt(horizon: number): number {
+    return this.spec.type === 'first_seen' ? horizon : horizon - this.spec.timespanMs
+  }
+
+  /** The oldest in front go; one behind a younger one stays a while longer. */
+  #prune(): void {
+    const until = this.#unsettledAt(this.#horizon)
+    for (const [id, lastSeen] of this.#final) {
+      if (lastSeen >= until) break
+      this.#final.delete(id)
+    }
+    for (const [id, { lastSeen }] of this.#gone) {
+      if (lastSeen >= until - this.spec.timespanMs) return
+      this.#gone.delete(id)
+    }
+  }
+
+  /** Somebody was told that it is none, in this revision. */
+  setGone({ id, lastSeen }: Alert, revision: number): void {
+    const known = this.#gone.get(id)
+    if (!known || known.revision < revision) this.#gone.set(id, { revision, lastSeen })
+  }
+
+  /** Ids of the alerts that may still change or came to rest a short time ago. */
+  *toldIds(): Generator<string> {
+    yield* this.#final.keys()
+    for (const { told } of this.#groups.values()) if (told) yield* told.keys()
+  }
+
+  /** Whether the alert's group is kept here, and not by another one that shares the groups out. */
+  keeps(alert: Alert): boolean {
+    return this.#options.owns?.(this.#keyOf(alert)) ?? true
+  }
+
+  /**
+   * @param revision that somebody was told already; the next change comes after it
+   * @returns what people were told last under the alert's id; undefined when it is no alert (any more) or final
+   */
+  toldAs({ id, group: names }: Alert, revision: number): Alert | undefined {
+    const told = this.#groups.get(this.#keyOf({ group: names }))?.told
+    const found = told?.get(id)
+    if (found && found.revision < revision) told?.set(id, { ...found, revision })
+    return found?.alert
+  }
+
+  #keyOf({ group }: Pick<Alert, 'group'>): string {
+    const { groupBy } = this.spec
+    return new GroupKeys(groupBy).of({ fields: group, entities: {} })[0] ?? ''
   }
 
   #touch(group: Group): void {
@@ -322,7 +389,7 @@ export class Correlation {
 
   #settle(group: Group, changes: AlertChange[], derived: Derived[]): void {
     if (this.rules.judging !== 'rising') this.#tell(group, changes, derived)
-    group.settle(this.rules, this.#horizon)
+    group.settle(this.rules, this.#horizon, this.#onFinal)
   }
 
   /** Makes room: the oldest hundredth of the groups goes. Many at once, because to find them all are looked through. */
@@ -343,6 +410,7 @@ export class Correlation {
     const group = this.#oldest.take()
     if (!group) return false
     this.#options.leaveOut('evicted', group.matches.length)
+    for (const [id, { alert }] of group.told ?? []) this.#onFinal(id, alert.lastSeen)
     this.#forget(group)
     return true
   }
@@ -381,6 +449,7 @@ export class Correlation {
     const gone = told ? [...told].filter(([id]) => !now.has(id)) : []
     for (const [id, { alert, revision }] of gone) {
       told?.delete(id)
+      this.#gone.set(id, { revision: revision + 1, lastSeen: alert.lastSeen })
       changes.push({ alert, state: 'withdrawn', revision: revision + 1, supersedes: [] })
     }
     for (const [id, episode] of now) {
@@ -389,7 +458,8 @@ export class Correlation {
       if (before && before.episode === episode && before.alert.count === episode.count) continue
       const alert = alertOf(this.#options.kind, this.spec, this.#options.ruleId, this.#measure, group.key, episode)
       if (before && before.alert.digest === alert.digest && isSame(before.alert, alert)) continue
-      const revision = (before?.revision ?? 0) + 1
+      const revision = (before?.revision ?? this.#gone.get(id)?.revision ?? 0) + 1
+      this.#gone.delete(id)
       const supersedes = gone
         .filter(([, one]) => one.alert.firstSeen >= alert.firstSeen && one.alert.lastSeen <= alert.lastSeen)
         .map(([goneId]) => goneId)
@@ -443,6 +513,6 @@ function takeBack(sent: Map<number, Sent>, episodes: readonly Episode[], derived
 }
 
 /** The same events, but perhaps by one more rule, or by another way: then count and reasons differ. */
-function isSame<T extends Alert | Point>(before: T, now: T): boolean {
+export function isSame<T extends Alert | Point>(before: T, now: T): boolean {
   return JSON.stringify(before) === JSON.stringify(now)
 }

@@ -28,6 +28,9 @@ export interface Told {
   readonly revision: number
 }
 
+/** Told the id of an alert and the time of its last event. */
+export type OnFinal = (id: string, lastSeen: number) => void
+
 /** A point given to correlations above as a match of this id. */
 export interface Sent {
   readonly id: string
@@ -169,8 +172,9 @@ export class Group {
   /**
    * Makes final what lies before `horizon`, lets go of what no later window can hold. Call `episodes` before: what is
    * final is not looked at again.
+   * @param final told the alerts that will not change any more
    */
-  settle(rules: GroupRules, horizon: number): void {
+  settle(rules: GroupRules, horizon: number, final: OnFinal): void {
     const { spec, judging } = rules
     const keepFrom = horizon - spec.timespanMs
     if (judging === 'rising' && !this.#course?.settled && !this.#possible(rules)) {
@@ -193,7 +197,7 @@ export class Group {
       if (spec.type === 'absence' ? state.open.lastTime + spec.timespanMs < keepFrom : state.open.last < state.at)
         closeEpisode(state)
     }
-    for (const episode of state.closed) this.#forget(rules, episode)
+    for (const episode of state.closed) this.#forget(rules, episode, final)
     state.closed = []
     if (state.open) state.open.episode.points = state.open.episode.points.filter(({ t }) => t >= horizon)
     if (course.sent) for (const t of course.sent.keys()) if (t < horizon) course.sent.delete(t)
@@ -297,10 +301,11 @@ export class Group {
     if (course?.running && index < course.running.state.at) redo(course)
   }
 
-  #forget(rules: GroupRules, episode: Episode): void {
+  #forget(rules: GroupRules, episode: Episode, final: OnFinal): void {
     const course = this.course
     if (!course.told) return
-    course.told.delete(alertId(rules.spec, this.key, episode))
+    const id = alertId(rules.spec, this.key, episode)
+    if (course.told.delete(id)) final(id, episode.lastSeen)
     if (course.told.size === 0) course.told = undefined
   }
 

@@ -1,10 +1,10 @@
 // One run of the property behind docs/correlation.md: the same matches, shuffled within the allowed lateness, delivered
 // twice, cut into other deliveries, with restarts from snapshots and replays, give the same bytes; and the oracle agrees.
 
-import type { Alert, RuleMatch } from '../../core/detect.ts'
+import type { Alert, AlertChange, RuleMatch } from '../../core/detect.ts'
 import { type CorrelatorOptions, createCorrelator, type WindowCorrelator } from '../correlator.ts'
 import { createRouter, type Shard } from '../route.ts'
-import { applyChanges, correlation, finalAlerts, info, MINUTE, match, random } from './fixtures.ts'
+import { correlation, info, MINUTE, match, random } from './fixtures.ts'
 import { type NaiveAlert, naiveAlerts } from './naive.ts'
 import type { CorrelationSpec } from './spec.ts'
 
@@ -136,7 +136,18 @@ export function deliver(seed: number, matches: readonly RuleMatch[]): Delivery[]
   return deliveries
 }
 
-/** Runs deliveries to the end; with `restarts`, stops now and then and goes on from an older snapshot, as after a crash. */
+/** What alerts are kept in: a revision that is not newer changes nothing. */
+function keep(changes: readonly AlertChange[], book: Map<string, AlertChange>): void {
+  for (const change of changes) {
+    const known = book.get(change.alert.id)
+    if (!known || change.revision > known.revision) book.set(change.alert.id, change)
+  }
+}
+
+/**
+ * Runs deliveries to the end; with `restarts`, stops now and then and goes on from an older snapshot, as after a crash: what
+ * came since is given again in other portions, then the book is set right.
+ */
 export function run(
   deliveries: readonly Delivery[],
   all: readonly CorrelationSpec[],
@@ -146,19 +157,35 @@ export function run(
   const next = random(restarts ?? 0)
   const options: CorrelatorOptions = { rulesById, allowedLatenessMs: LATENESS, ...(shard ? { shard } : {}) }
   let correlator: WindowCorrelator = createCorrelator(all, options)
-  const alerts = new Map<string, Alert>()
+  const book = new Map<string, AlertChange>()
   let saved = { at: 0, text: JSON.stringify(correlator.snapshot()) }
   for (let i = 0; i < deliveries.length; i++) {
     const { matches, watermark } = deliveries[i] as Delivery
-    applyChanges(correlator.push(matches, watermark), alerts)
+    keep(correlator.push(matches, watermark), book)
     if (restarts === undefined) continue
     if (next() < 0.1) saved = { at: i + 1, text: JSON.stringify(correlator.snapshot()) }
     if (next() < 0.05) {
       correlator = createCorrelator(all, { ...options, restore: JSON.parse(saved.text) })
-      i = saved.at - 1
+      for (let at = saved.at; at <= i; ) {
+        const some = deliveries.slice(at, Math.min(i + 1, at + 1 + Math.floor(next() * 6)))
+        at += some.length
+        const to = Math.max(...some.map(({ watermark: reached }) => reached))
+        keep(
+          correlator.push(
+            some.flatMap((one) => one.matches),
+            to,
+          ),
+          book,
+        )
+      }
+      keep(
+        correlator.reconcile([...book.values()].filter(({ alert }) => alert.lastSeen >= correlator.unsettledSince)),
+        book,
+      )
     }
   }
-  return finalAlerts(correlator.finish(), alerts)
+  keep(correlator.finish(), book)
+  return [...book.values()].flatMap(({ alert, state }) => (state === 'withdrawn' ? [] : [JSON.stringify(alert)])).sort()
 }
 
 /** The same on several correlators, each given what is routed to it, stopped and started again on its own. */
