@@ -13,7 +13,7 @@ export const command: Command = {
   usage: `haetae store fsck [--data DIR]
 
   fsck   reads every byte of every segment and changes nothing: checksums, and whether offsets are missing. Exit code 1
-         when something is damaged or lost; a restart of the node sets it aside and replays it from the ledger.
+         when something is damaged or lost; the node sets it aside when it starts, and replays it from the ledger.
   --data DIR   the node's data folder (default ./data)`,
   async run(args) {
     const { values, positionals } = parseArgs({

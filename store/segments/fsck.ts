@@ -29,7 +29,7 @@ export interface FsckReport {
 }
 
 /** Checks every checksum of every segment in the folder. May run beside a store that is open. */
-export function fsckSegments(dir: string): FsckReport {
+export function fsckSegments(dir: string, tries = 5): FsckReport {
   const files = new FileCache()
   const coverage = new Coverage()
   const problems: string[] = []
@@ -52,6 +52,8 @@ export function fsckSegments(dir: string): FsckReport {
         for (const [partition, from, to] of summary.covers) coverage.addDurable(partition, from, to)
         for (const [partition, base] of summary.base) coverage.setBase(partition, base)
       } catch (error) {
+        // A running store merged it meanwhile: what it became is in the folder now.
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT' && tries > 1) return fsckSegments(dir, tries - 1)
         problems.push(describe(error))
       }
     }
