@@ -9,6 +9,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { MarkBook } from './api/marks.ts'
 import { createServer } from './api/server.ts'
 import { openLedger } from './bus/ledger/ledger.ts'
 import { openCheckpoint, restoreCheckpoint } from './checkpoint.ts'
@@ -214,6 +215,7 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
       }),
     )
 
+    const marks = new MarkBook() // for the badges of tails
     const stopping = new AbortController()
     const pumped = runPump({
       bus,
@@ -223,7 +225,10 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
       accounting,
       counters,
       signal: stopping.signal,
-      correlate: correlation.correlate,
+      correlate: (matches, ...rest) => {
+        marks.note(matches)
+        return correlation.correlate(matches, ...rest)
+      },
     })
     pumped.catch(() => {}) // `ended` reports it
     let notBefore = 0
@@ -272,8 +277,10 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         port: config.http.port,
         names: config.http.names,
         cliToken: cliToken(dataDir),
+        auditKeepMs: durationMs(config.store.keepFor),
         ready: () => ready,
         sources: () => listSources(sources, accounting, checkpoint.refused()),
+        marks,
         unparsed: () => unparsed.tell(),
         reparse,
         reload: reloader,
