@@ -109,4 +109,4 @@ detection:
   expect(excepted.lines).toEqual([])
   expect(excepted.stderr).toContain('held for 1')
   expect(await node.stop()).toBe(0)
-})
+}, 600_000) // each command loads every rule and pack anew
