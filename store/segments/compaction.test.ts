@@ -88,11 +88,12 @@ test('small neighbours become one segment, value for value', async () => {
   expect(fsckSegments(dir)).toMatchObject({ ok: true, events: 400, replaced: 0 })
 })
 
-test('a random life of appends, replacements, merges and restarts agrees with the oracle throughout', async () => {
-  for (const seed of [2, 3, 4]) {
+test.each([2, 3, 4])(
+  'a random life of appends, replacements, merges and restarts agrees with the oracle, seed %i',
+  async (seed) => {
     const dir = folder()
     const next = random(seed)
-    const given = randomEvents(next, 600)
+    const given = randomEvents(next, 400)
     const newest = new Map(given.map((g) => [idOf(g), g]))
     let store = open(dir)
     let merged = 0
@@ -123,11 +124,11 @@ test('a random life of appends, replacements, merges and restarts agrees with th
         expect(store.lost()).toEqual([])
       }
     }
-    expect(merged, `seed ${seed}`).toBeGreaterThan(3)
+    expect(merged, `seed ${seed}`).toBeGreaterThan(2)
     await store.close()
-    expect(fsckSegments(dir)).toMatchObject({ ok: true, events: 600 })
-  }
-})
+    expect(fsckSegments(dir)).toMatchObject({ ok: true, events: 400 })
+  },
+)
 
 test('newer versions move in with their events, and nothing of them is left over', async () => {
   const dir = folder()
