@@ -40,7 +40,7 @@ export function EventRow({
         <span className="dim">{formatTime(hit.timestamp)}</span>
         <span>{where.filter(Boolean).join(' ')}</span>
         <span>
-          {marks.map(({ ruleId, title, level }) => (
+          {marks.filter(firstOfTitle).map(({ ruleId, title, level }) => (
             <Badge
               key={ruleId}
               size="xs"
@@ -60,6 +60,10 @@ export function EventRow({
     </div>
   )
 }
+
+/** Rules that say the same to a reader, made for several correlations, are one badge. */
+const firstOfTitle = ({ title }: WireMark, i: number, all: readonly WireMark[]) =>
+  all.findIndex((mark) => mark.title === title) === i
 
 function EventDetail({ hit, onClause }: { hit: WireHit; onClause?: AddClause }) {
   const { t } = useText()
