@@ -38,6 +38,8 @@ const guarded = [
   ['GET', '/v1/unparsed'],
   ['GET', '/v1/reparse'],
   ['POST', '/v1/reparse'],
+  ['GET', '/v1/reload'],
+  ['POST', '/v1/reload'],
   ['GET', '/v1/rules'],
   ['GET', '/docs'],
   ['GET', '/docs/'],
