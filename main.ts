@@ -7,11 +7,12 @@
 // `haetae start` (cli/start.ts) runs it.
 
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MarkBook } from './api/marks.ts'
 import { createServer } from './api/server.ts'
-import { openLedger } from './bus/ledger/ledger.ts'
+import { openBus, openStore } from './backends.ts'
 import { openCheckpoint, restoreCheckpoint } from './checkpoint.ts'
 import { ownPacks, ownRules, packFolders, ruleSetPaths, webDist } from './cli/own-files.ts'
 import { version } from './cli/version.ts'
@@ -41,7 +42,6 @@ import { openReloader } from './reload.ts'
 import { openReparse } from './reparse.ts'
 import { openAlertBook } from './store/documents/alert-book.ts'
 import { openDocuments } from './store/documents/sqlite.ts'
-import { openSegmentStore } from './store/segments/segment-store.ts'
 
 export interface RunningNode {
   readonly address: string
@@ -57,8 +57,14 @@ export interface RunningNode {
   stop(): Promise<void>
 }
 
+/** accept: inputs to bus. process: bus to store and alerts. Both answer the API. */
+export const roles = ['all', 'accept', 'process'] as const
+export type Role = (typeof roles)[number]
+
 export interface NodeOptions {
   readonly config: Config
+  /** What this process does. Default all of it; apart only with Kafka and Elasticsearch between. */
+  readonly role?: Role
   readonly now?: () => number
   /** Words for the operator, one line each. */
   readonly say: (line: string) => void
@@ -68,13 +74,18 @@ export interface NodeOptions {
 const CHECKPOINT_EVERY_MS = 5_000
 const CHECKPOINT_SHARE = 50
 const DRAIN_FOR_MS = 30_000
+const noInputs = {
+  syslog: { udp: false, tcp: false, host: '', port: 0, maxMessage: '1 B', maxConnections: 1, maxConnectionsPerPeer: 1 },
+  files: [],
+  containers: {} as Config['containers'],
+} satisfies Partial<Config>
 /** Segments whose events are all older than store.keepFor are deleted this often. */
 const RETIRE_EVERY_MS = 3_600_000
 /** Whether a damaged segment is to be replayed is looked at this often. */
 const REBUILD_EVERY_MS = 60_000
 
 /** @throws what an implementation says when it cannot open; nothing is left running then */
-export async function startNode({ config, now = Date.now, say }: NodeOptions): Promise<RunningNode> {
+export async function startNode({ config, role = 'all', now = Date.now, say }: NodeOptions): Promise<RunningNode> {
   const counters = new Counters()
   const dataDir = config.data
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
@@ -90,19 +101,9 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
   try {
     // What is kept: documents, the event store, the bus before it.
     const documents = open(await openDocuments({ path: join(dataDir, 'documents.sqlite') }))
-    const store = open(
-      await openSegmentStore({ dir: join(dataDir, 'segments'), counters, cacheBytes: bytesOf(config.store.cache) }),
-    )
-    const bus = open(
-      await openLedger({
-        dir: join(dataDir, 'ledger'),
-        counters,
-        now,
-        segmentBytes: bytesOf(config.bus.segment),
-        retention: { maxAgeMs: durationMs(config.bus.keepFor), maxBytes: bytesOf(config.bus.keepBytes) },
-        minOffset: Math.max(0, ...store.durable().values()),
-      }),
-    )
+    const kept = { config, counters, now, say }
+    const store = open(await openStore(kept))
+    const bus = open(await openBus(kept, store))
     const restored = await restoreCheckpoint(documents)
     const startedAt = new Map([...bus.bounds()].map(([partition, { next }]) => [partition, next]))
     const accounting = new Accounting(startedAt, restored.accounting)
@@ -217,19 +218,21 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
 
     const marks = new MarkBook() // for the badges of tails
     const stopping = new AbortController()
-    const pumped = runPump({
-      bus,
-      store,
-      process: (delivery) => pool.process(delivery),
-      correlatedUpTo: restored.correlatedUpTo,
-      accounting,
-      counters,
-      signal: stopping.signal,
-      correlate: (matches, ...rest) => {
-        marks.note(matches)
-        return correlation.correlate(matches, ...rest)
-      },
-    })
+    const pump = () =>
+      runPump({
+        bus,
+        store,
+        process: (delivery) => pool.process(delivery),
+        correlatedUpTo: restored.correlatedUpTo,
+        accounting,
+        counters,
+        signal: stopping.signal,
+        correlate: (matches, ...rest) => {
+          marks.note(matches)
+          return correlation.correlate(matches, ...rest)
+        },
+      })
+    const pumped = role === 'accept' ? once(stopping.signal, 'abort').then(() => {}) : pump()
     pumped.catch(() => {}) // `ended` reports it
     let notBefore = 0
     const timer = setInterval(() => {
@@ -245,6 +248,7 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         })
     }, CHECKPOINT_EVERY_MS)
     const retention = setInterval(() => {
+      if (role === 'accept') return
       store
         .retire(now() - durationMs(config.store.keepFor))
         .catch((error: unknown) => say(`old events not deleted: ${describe(error)}`))
@@ -294,6 +298,7 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         }),
         routes: async (app) => {
           const input = { intake, counters, now, warn: say, token: config.http.ingestToken }
+          if (role === 'process') return
           await app.register(logRoutes, { ...input, limits: { maxBodyBytes: bytesOf(config.http.maxBody) } })
           await app.register(auditRoutes, input)
         },
@@ -302,7 +307,7 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
     const address = await server.listen()
 
     const input = { intake, counters, now, warn: say }
-    const { syslog } = config
+    const { syslog, files, containers } = role === 'process' ? { ...config, ...noInputs } : config
     let syslogPort: number | undefined
     if (syslog.tcp) {
       const tcp = await openSyslogTcp({
@@ -323,11 +328,11 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
       sources.push(open(await openSyslogUdp({ ...input, host: syslog.host, port, zone: config.zone, maxMessageBytes })))
       syslogPort = port
     }
-    for (const { path, dataset, zone = config.zone } of config.files) {
+    for (const { path, dataset, zone = config.zone } of files) {
       const stateDir = join(dataDir, 'files', createHash('sha256').update(path).digest('hex').slice(0, 16))
       sources.push(open(await openFileSource({ ...input, paths: [path], dataset, zone, stateDir })))
     }
-    const { pods = '', docker = '', cluster } = config.containers
+    const { pods = '', docker = '', cluster } = containers
     if (pods || docker) {
       const stateDir = join(dataDir, 'containers')
       sources.push(open(await openContainerSource({ ...input, podLogDir: pods, dockerDir: docker, cluster, stateDir })))
@@ -345,7 +350,8 @@ export async function startNode({ config, now = Date.now, say }: NodeOptions): P
         await reparse.close()
         await Promise.all(sources.map((source) => source.close()))
         await intake.close()
-        await drained(bus, correlation.upTo, DRAIN_FOR_MS, pumped)
+        // Others may go on writing to a topic: what is left there is read by the next start.
+        if (!config.bus.kafka) await drained(bus, correlation.upTo, DRAIN_FOR_MS, pumped)
         stopping.abort()
         await pumped.catch(() => {})
         await correlation.flush()

@@ -12,6 +12,12 @@ const Port = Type.Integer({ minimum: 0, maximum: 65535 })
 const Bytes = Type.String({ pattern: '^[0-9]+ ?(B|KiB|MiB|GiB|TiB)$' })
 const Duration = Type.String({ pattern: '^[0-9]+ ?(ms|s|m|h|d)$' })
 
+const pemFiles = {
+  ca: Type.Optional(Type.String({ description: 'PEM file.' })),
+  cert: Type.Optional(Type.String({ description: 'PEM file.' })),
+  key: Type.Optional(Type.String({ description: 'PEM file.' })),
+}
+
 export const ConfigSchema = Type.Object(
   {
     data: Type.String({ default: './data', description: 'Folder of everything kept: ledger, segments, documents.' }),
@@ -70,6 +76,24 @@ export const ConfigSchema = Type.Object(
         segment: { ...Bytes, default: '64 MiB' },
         keepFor: { ...Duration, default: '30d' },
         keepBytes: { ...Bytes, default: '20 GiB' },
+        kafka: Type.Optional(
+          Type.Object(
+            {
+              brokers: Type.Array(Type.String(), { minItems: 1, description: 'host:port of any brokers.' }),
+              topic: Type.String({ default: 'haetae.raw.v1', pattern: '^[A-Za-z0-9._-]{1,249}$' }),
+              partitions: Type.Integer({ minimum: 1, maximum: 10_000, default: 12 }),
+              replication: Type.Optional(Type.Integer({ minimum: 1, maximum: 10 })),
+              mechanism: Type.Union(
+                [Type.Literal('PLAIN'), Type.Literal('SCRAM-SHA-256'), Type.Literal('SCRAM-SHA-512')],
+                { default: 'SCRAM-SHA-512' },
+              ),
+              username: Type.Optional(Type.String({ description: 'With it SASL is used.' })),
+              password: Type.Optional(Type.String()),
+              tls: Type.Optional(Type.Object({ ...pemFiles, serverName: Type.Optional(Type.String()) }, strict)),
+            },
+            strict,
+          ),
+        ),
       },
       { ...strict, default: {} },
     ),
@@ -77,6 +101,29 @@ export const ConfigSchema = Type.Object(
       {
         keepFor: { ...Duration, default: '365d' },
         cache: { ...Bytes, default: '64 MiB' },
+        elasticsearch: Type.Optional(
+          Type.Object(
+            {
+              nodes: Type.Array(Type.String({ pattern: '^https?://' }), { minItems: 1 }),
+              prefix: Type.String({ default: 'haetae', pattern: '^[a-z][a-z0-9-]{0,63}$' }),
+              shards: Type.Integer({ minimum: 1, maximum: 100, default: 1, description: 'Of each day.' }),
+              replicas: Type.Integer({ minimum: 0, maximum: 10, default: 1 }),
+              apiKey: Type.Optional(Type.String()),
+              username: Type.Optional(Type.String()),
+              password: Type.Optional(Type.String()),
+              tls: Type.Optional(
+                Type.Object(
+                  {
+                    ...pemFiles,
+                    fingerprint: Type.Optional(Type.String({ description: "SHA-256 of the CA's certificate." })),
+                  },
+                  strict,
+                ),
+              ),
+            },
+            strict,
+          ),
+        ),
       },
       { ...strict, default: {} },
     ),

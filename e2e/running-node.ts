@@ -62,8 +62,8 @@ export async function startNode(options: StartOptions): Promise<TestNode> {
     let address = ''
     let syslogPort = 0
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const listens = /web and API (\S+?),.*syslog \S+?:(\d+)/.exec(line)
-      if (listens) [address, syslogPort] = [listens[1] ?? '', Number(listens[2])]
+      const listens = /web and API (\S+?),(?:.*syslog \S+?:(\d+))?/.exec(line)
+      if (listens) [address, syslogPort] = [listens[1] ?? '', Number(listens[2] ?? 0)]
       const link = /Sign in once with: (\S+)/.exec(line)
       if (link) resolve({ address, syslogPort, signInLink: link[1] ?? '' })
     })

@@ -26,7 +26,7 @@ export interface KafkaBusOptions extends KafkaConnection, TopicOptions {
 const DRAIN_FOR_MS = 10_000
 
 /** @throws TOPIC_UNFIT, or what the first contact with the brokers says */
-export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
+export async function openKafkaBus(options: KafkaBusOptions): Promise<KafkaBus> {
   const admin = new Admin({ ...clientOptions(options), retries: 3 })
   let partitions: number
   try {
@@ -45,7 +45,7 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
   }
 }
 
-class KafkaBus implements Bus {
+export class KafkaBus implements Bus {
   readonly #options: KafkaBusOptions
   readonly #topic: string
   readonly #partitions: number
@@ -142,7 +142,11 @@ class KafkaBus implements Bus {
     return { partition: (chunks[0] as Chunk).partition, offset: written.get(0) as number }
   }
 
-  async *subscribe(from: ReadonlyMap<number, number>, signal: AbortSignal): AsyncGenerator<Delivery> {
+  async *subscribe(
+    from: ReadonlyMap<number, number>,
+    signal: AbortSignal,
+    onGap?: (gap: Gap) => void,
+  ): AsyncGenerator<Delivery> {
     if (signal.aborted || this.#ending.signal.aborted) return
     const done = Promise.withResolvers<void>()
     this.#reading.add(done.promise)
@@ -161,6 +165,7 @@ class KafkaBus implements Bus {
         onGap: (gap) => {
           this.#counters.add('bus_gap_records_total', gap.to - gap.from, { reason: gap.reason })
           this.#options.onGap?.(gap)
+          onGap?.(gap)
         },
       })
     } finally {
@@ -189,6 +194,11 @@ class KafkaBus implements Bus {
 
   bounds(): ReadonlyMap<number, { oldest: number; next: number }> {
     return this.#bounds
+  }
+
+  /** Per partition an offset before every record that was received at `ms` or later: here the oldest there is. */
+  firstSince(_ms: number): ReadonlyMap<number, number> {
+    return new Map([...this.#bounds].map(([partition, { oldest }]) => [partition, oldest]))
   }
 
   close(): Promise<void> {

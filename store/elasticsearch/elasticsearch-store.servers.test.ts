@@ -50,12 +50,7 @@ afterEach(async () => {
   used.clear()
 })
 
-if (elasticsearch) {
-  storeContract('elasticsearch', open, {
-    'retiring deletes what is older, a replaced event and its older version together':
-      '(indices are deleted by the day; a test of its own below)',
-  })
-}
+if (elasticsearch) storeContract('elasticsearch', () => open())
 const it = test.skipIf(!elasticsearch)
 
 it('answers as the segments store does: ids, order, counts, over random events and random queries', async () => {
