@@ -1,12 +1,16 @@
 // The correlate stage of one node: matches of the pump's deliveries in, alerts in the book. Gathers the matches of a
 // moment, because telling a growing alert anew for every delivery costs far more than what anybody can read.
 
-import type { AlertChange, Correlator, RuleMatch } from './core/detect.ts'
+import type { AlertChange, RuleMatch } from './core/detect.ts'
+import type { WindowCorrelator } from './correlator/correlator.ts'
 import type { AlertBook } from './store/documents/alert-book.ts'
 
 /** An alert is told at the latest this long after its last event was processed. */
 const GATHER_MS = 200
 const GATHER_MATCHES = 10_000
+
+/** What of a correlator a running node needs. */
+export type StageCorrelator = Pick<WindowCorrelator, 'push' | 'snapshot' | 'reconcile' | 'unsettledSince'>
 
 export interface ExceptedMatches {
   readonly matches: number
@@ -31,7 +35,7 @@ export interface CorrelateStage {
    * Goes on with another correlator, made of the state of this one, before the first delivery for which `reached` holds:
    * what comes before was judged by the rules of before.
    */
-  replace(reached: (partition: number, next: number) => boolean, make: (state: unknown) => Correlator): void
+  replace(reached: (partition: number, next: number) => boolean, make: (state: unknown) => StageCorrelator): void
   /** Runs `task` while no matches are being pushed or written. */
   between<T>(task: () => Promise<T>): Promise<T>
   /** Pushes what is gathered. */
@@ -40,9 +44,14 @@ export interface CorrelateStage {
 }
 
 export function openCorrelateStage(options: {
-  readonly correlator: Correlator
-  readonly alerts: Pick<AlertBook, 'save'>
+  readonly correlator: StageCorrelator
+  readonly alerts: Pick<AlertBook, 'save' | 'since'>
   readonly upTo: ReadonlyMap<number, number>
+  /**
+   * How far an earlier run has told alerts (`AlertBook.toldUpTo`): it may have been killed ahead of its last checkpoint.
+   * Once we have come as far, the book is compared with what is true, and set right.
+   */
+  readonly toldUpTo?: ReadonlyMap<number, number>
   readonly now: () => number
   /** Told once per trouble; it is tried again. */
   readonly onError: (error: unknown) => void
@@ -52,7 +61,7 @@ export function openCorrelateStage(options: {
   /** In the order they were asked for. */
   const replacements: {
     reached: (partition: number, next: number) => boolean
-    make: (state: unknown) => Correlator
+    make: (state: unknown) => StageCorrelator
   }[] = []
   const upTo = new Map(options.upTo)
   const matchesPerRule = new Map<string, number>()
@@ -62,6 +71,7 @@ export function openCorrelateStage(options: {
   let lastPush = performance.now()
   let queue: Promise<unknown> = Promise.resolve()
   let closed = false
+  let mended = false
 
   function inTurn<T>(run: () => Promise<T>): Promise<T> {
     const turn = queue.then(run)
@@ -70,10 +80,10 @@ export function openCorrelateStage(options: {
   }
 
   /** A full disk holds correlation, and through the pump everything before it; it loses no alert. */
-  async function save(changes: readonly AlertChange[]): Promise<void> {
+  async function save(changes: readonly AlertChange[], reached?: ReadonlyMap<number, number>): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await alerts.save(changes, now())
+        return await alerts.save(changes, now(), reached)
       } catch (error) {
         if (closed) throw error
         if (attempt === 0) onError(error)
@@ -90,14 +100,30 @@ export function openCorrelateStage(options: {
     gatheredTo = new Map()
     lastPush = performance.now()
     const changes = correlator.push(matches, gatheredWatermark)
-    if (changes.length > 0) await save(changes)
+    if (changes.length > 0) await save(changes, reached)
     for (const [partition, next] of reached) upTo.set(partition, next)
-    return changes.length
+    return changes.length + (await mend())
   }
 
-  async function replaceBy(make: (state: unknown) => Correlator): Promise<void> {
+  /** In the turn of the push that came far enough: nothing is pushed, and no checkpoint taken, meanwhile. */
+  async function mend(): Promise<number> {
+    if (mended) return 0
+    for (const [partition, next] of options.toldUpTo ?? []) if ((upTo.get(partition) ?? 0) < next) return 0
+    let count = 0
+    const keep = async (changes: readonly AlertChange[]) => {
+      count += changes.length
+      if (changes.length > 0) await save(changes)
+    }
+    for await (const page of alerts.since(correlator.unsettledSince)) await keep(correlator.reconcile(page, true))
+    await keep(correlator.reconcile([]))
+    mended = true
+    return count
+  }
+
+  async function replaceBy(make: (state: unknown) => StageCorrelator): Promise<void> {
     await push()
     correlator = make(correlator.snapshot())
+    if (mended) correlator.reconcile([]) // the book is right already
   }
 
   async function pushLate(matches: readonly RuleMatch[]): Promise<number> {

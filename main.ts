@@ -152,6 +152,7 @@ export async function startNode({ config, role = 'all', now = Date.now, say }: N
       correlator,
       alerts,
       upTo: restored.correlatedUpTo,
+      toldUpTo: within(await alerts.toldUpTo(), startedAt),
       now,
       onError: (error) => say(`alerts not written: ${describe(error)}`),
     })
@@ -390,6 +391,11 @@ async function drained(
   const behind = () => [...bus.bounds()].some(([partition, { next }]) => next > (upTo.get(partition) ?? 0))
   const end = performance.now() + forMs
   while (!failed && behind() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+/** Nothing beyond what the bus has: what it has not cannot be given again. */
+function within(upTo: ReadonlyMap<number, number>, ends: ReadonlyMap<number, number>): Map<number, number> {
+  return new Map([...upTo].map(([partition, next]) => [partition, Math.min(next, ends.get(partition) ?? 0)]))
 }
 
 /** The command line's way in: whoever can read the data folder may ask the node. */

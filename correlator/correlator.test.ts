@@ -200,7 +200,9 @@ test('what only the lost run told is withdrawn once everything was given again i
   const mended = again.reconcile(book)
   expect(mended.map(({ state, revision, alert }) => [state, revision, alert.id])).toEqual([
     ['withdrawn', 2, lost[0]?.alert.id],
+    ['changed', 2, now[0]?.alert.id], // the triage of the one goes over to the other
   ])
+  expect(mended[1]?.supersedes).toEqual([lost[0]?.alert.id])
   expect(again.reconcile(book)).toEqual([]) // once
 })
 

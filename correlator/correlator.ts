@@ -59,12 +59,13 @@ export type StoredAlert = Pick<AlertChange, 'alert' | 'state' | 'revision'>
 
 export interface WindowCorrelator extends Correlator {
   /**
-   * After a crash, once everything the lost run had been given was given again, and before the next snapshot: how the book
-   * must change. The lost run told alerts by portions of its own: one that a late event has undone meanwhile was never told
-   * by this run, and its revisions counted differently. Nothing without `restore`.
+   * After a crash, once everything the lost run had been given was given again: how the book must change. The lost run told
+   * alerts by portions of its own: one that a late event has undone meanwhile was never told by this run, and its revisions
+   * counted differently. Nothing without `restore`. A snapshot taken before carries what is needed to do it later.
    * @param stored what the book has with `lastSeen` at or after `unsettledSince`; of single events too, they are passed over
+   * @param more another part of what the book has comes with the next call
    */
-  reconcile(stored: Iterable<StoredAlert>): AlertChange[]
+  reconcile(stored: Iterable<StoredAlert>, more?: boolean): AlertChange[]
   /** Event time; alerts whose last event is older were final when the snapshot was taken. */
   readonly unsettledSince: number
   /** Judges everything that waits for time to pass, as if event time had ended: for files and backtests. */
@@ -84,6 +85,13 @@ interface Snapshot {
   readonly matches: PackedMatches
   readonly correlations: readonly CorrelationSnapshot[]
   readonly recent: readonly string[]
+  /** It was not reconciled yet since a restore. */
+  readonly unreconciled?: {
+    /** Of the snapshot that was restored; null: none. */
+    readonly watermark: number | null
+    readonly toldBefore: readonly string[]
+    readonly retold: readonly AlertChange[]
+  }
 }
 
 /** A rule that matches: what is to be done with its matches. */
@@ -183,9 +191,13 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     )
 
   let watermark = Number.NEGATIVE_INFINITY
+  /** The watermark of the first snapshot that was restored since the book was reconciled. */
+  let reconciledTo = watermark
   /** Since a restore: what this run has said last of each alert, and which alerts the snapshot knew. */
   let retold: Map<string, AlertChange> | undefined
   const toldBefore = new Set<string>()
+  /** Alerts found wrong by `reconcile`, with the alert that holds their events now. */
+  const succeeded = new Map<string, { correlation: Correlation; by: Alert; ids: string[] }>()
   const knownRules = new Map<string, Known>()
   const recent = new Set<string>()
   const cold: string[] = []
@@ -196,9 +208,14 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
 
   function restore(saved: Snapshot | undefined): void {
     if (saved) watermark = saved.watermark ?? Number.NEGATIVE_INFINITY
+    const { unreconciled } = saved ?? {}
+    if (unreconciled) reconciledTo = unreconciled.watermark ?? Number.NEGATIVE_INFINITY
+    else reconciledTo = watermark
     for (const id of saved?.recent ?? []) recent.add(id)
-    for (const correlation of correlations.values())
-      correlation.startAt(watermark - allowedLatenessMs - correlation.holdMs)
+    for (const correlation of correlations.values()) {
+      const behind = allowedLatenessMs + correlation.holdMs
+      correlation.startAt(watermark - behind, reconciledTo - behind)
+    }
     const warm = new Set<string>()
     if (saved && saved.correlations.length > 0) {
       const unpacker = new MatchUnpacker(saved.matches)
@@ -213,8 +230,9 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     // A folding that holds nothing is not saved: there is nothing it lost.
     if (saved) for (const id of correlations.keys()) if (!warm.has(id) && !id.startsWith(GROUPED)) cold.push(id)
     if (!saved) return
-    retold = new Map()
-    for (const correlation of correlations.values()) for (const id of correlation.toldIds()) toldBefore.add(id)
+    retold = new Map(unreconciled?.retold.map((change) => [change.alert.id, change]))
+    if (unreconciled) for (const id of unreconciled.toldBefore) toldBefore.add(id)
+    else for (const correlation of correlations.values()) for (const id of correlation.toldIds()) toldBefore.add(id)
   }
 
   function known(ruleId: string): Known | undefined {
@@ -277,19 +295,36 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     if (state === 'withdrawn' || toldBefore.has(alert.id) || alert.lastSeen < correlation.unsettledSince)
       return undefined
     correlation.setGone(alert, next)
+    const by = correlation.successorOf(alert)
+    if (by) {
+      const known = succeeded.get(by.id)
+      if (known) known.ids.push(alert.id)
+      else succeeded.set(by.id, { correlation, by, ids: [alert.id] })
+    }
     return { alert, state: 'withdrawn', revision: next, supersedes: [] }
+  }
+
+  /** Triage goes over to the alerts that hold the events of those withdrawn: their revisions in the book are known by now. */
+  function* succeed(): Generator<AlertChange> {
+    for (const { correlation, by, ids } of succeeded.values()) {
+      const revision = correlation.nextRevision(by)
+      if (revision !== undefined) yield { alert: by, state: 'changed', revision, supersedes: ids }
+    }
+    succeeded.clear()
   }
 
   return {
     cold,
 
-    reconcile(stored) {
+    reconcile(stored, more = false) {
       const changes: AlertChange[] = []
       if (retold)
         for (const one of stored) {
           const change = mend(one)
           if (change) changes.push(change)
         }
+      if (more) return changes
+      changes.push(...succeed())
       retold = undefined
       toldBefore.clear()
       return changes
@@ -359,6 +394,13 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
           .map((correlation) => correlation.snapshot(packer)),
         matches: packer.packed,
         recent: [...recent],
+        ...(retold && {
+          unreconciled: {
+            watermark: Number.isFinite(reconciledTo) ? reconciledTo : null,
+            toldBefore: [...toldBefore],
+            retold: [...retold.values()],
+          },
+        }),
       }
     },
 

@@ -312,10 +312,13 @@ export class Correlation {
     }
   }
 
-  /** Begins where event time has come to already. */
-  startAt(horizon: number): void {
+  /**
+   * Begins where event time has come to already.
+   * @param reconciled where it had come to when the book was known to be right
+   */
+  startAt(horizon: number, reconciled: number): void {
     this.#horizon = horizon
-    this.unsettledSince = this.#unsettledAt(horizon)
+    this.unsettledSince = this.#unsettledAt(reconciled)
   }
 
   /** Whatever was told of events before is final. */
@@ -362,6 +365,23 @@ export class Correlation {
     const found = told?.get(id)
     if (found && found.revision < revision) told?.set(id, { ...found, revision })
     return found?.alert
+  }
+
+  /** The alert that holds the events of one that is none any more, while it may still change. */
+  successorOf(gone: Alert): Alert | undefined {
+    for (const { alert } of this.#groups.get(this.#keyOf(gone))?.told?.values() ?? [])
+      if (alert.firstSeen <= gone.firstSeen && alert.lastSeen >= gone.lastSeen) return alert
+    return undefined
+  }
+
+  /** Counts one revision on, without a change of what is told. */
+  nextRevision(alert: Alert): number | undefined {
+    const told = this.#groups.get(this.#keyOf(alert))?.told
+    const found = told?.get(alert.id)
+    if (!found) return undefined
+    const revision = found.revision + 1
+    told?.set(alert.id, { ...found, revision })
+    return revision
   }
 
   #keyOf({ group }: Pick<Alert, 'group'>): string {

@@ -4,6 +4,8 @@
 //   alerts-by-time     <lastSeen, 16 digits>-<id>  the listing, newest last; only alerts that nothing supersedes
 //   alerts-superseded  id -> { by }                written together with the alert that supersedes it, even when the
 //                                                  older one has not come yet; { by: '' } when it was raised again later
+//   alerts-hidden      as alerts-by-time           the superseded ones
+//   alerts-told        'upTo' -> { partition: next }
 
 import type { WireAlert } from '../../core/api.ts'
 import type { Alert, AlertChange } from '../../core/detect.ts'
@@ -16,8 +18,13 @@ export interface AlertBook {
   /**
    * Keeps what the correlator said. The same change again is a no-op; a higher revision of the same id replaces the
    * alert and keeps its triage; ids that it supersedes leave the list, their triage goes over to it. All or nothing.
+   * @param upTo per partition, how far on the bus whoever tells them has come; kept with them
    */
-  save(changes: readonly AlertChange[], nowMs: number): Promise<void>
+  save(changes: readonly AlertChange[], nowMs: number, upTo?: ReadonlyMap<number, number>): Promise<void>
+  /** Per partition, the furthest any `upTo` came: alerts may have been told of everything before. */
+  toldUpTo(): Promise<ReadonlyMap<number, number>>
+  /** All with this `lastSeen` or a later one, superseded and withdrawn ones too, newest first, in pages. */
+  since(lastSeen: number): AsyncIterable<readonly Pick<AlertChange, 'alert' | 'state' | 'revision'>[]>
   /** Newest `lastSeen` first, without superseded ones. `after` in the answer is there when there may be more. */
   list(options?: {
     limit?: number
@@ -41,6 +48,8 @@ interface Entry extends Omit<WireAlert, 'events'> {
 const ALERTS = 'alerts'
 const BY_TIME = 'alerts-by-time'
 const SUPERSEDED = 'alerts-superseded'
+const HIDDEN = 'alerts-hidden'
+const TOLD = 'alerts-told'
 const PAGE = 200
 /** Entries looked at for one page of a filtered list; the caller goes on from `after`. */
 const MAX_SCAN = 5000
@@ -59,11 +68,43 @@ export function openAlertBook(documents: Documents): AlertBook {
   const supersededBy = async (id: string) =>
     (await documents.get<{ by: string }>(SUPERSEDED, id))?.value.by || undefined
 
-  async function save(changes: readonly AlertChange[], nowMs: number): Promise<void> {
+  const toldUpTo = async () => {
+    const saved = (await documents.get<Record<string, number>>(TOLD, 'upTo'))?.value ?? {}
+    return new Map(Object.entries(saved).map(([partition, next]) => [Number(partition), next]))
+  }
+
+  async function* since(lastSeen: number): AsyncGenerator<ReturnType<typeof toChange>[]> {
+    const from = timeDigits(lastSeen)
+    for (const collection of [BY_TIME, HIDDEN])
+      for (let after: string | undefined; ; ) {
+        const page: Document<{ id: string }>[] = await documents.list(collection, {
+          limit: PAGE,
+          after,
+          descending: true,
+        })
+        const found: ReturnType<typeof toChange>[] = []
+        for (const { id: key, value } of page) {
+          if (key < from) break
+          const entry = await entryOf(value.id)
+          if (entry?.key === key) found.push(toChange(entry))
+        }
+        if (found.length > 0) yield found
+        after = page.at(-1)?.id
+        if (page.length < PAGE || (after as string) < from) break
+      }
+  }
+
+  async function save(
+    changes: readonly AlertChange[],
+    nowMs: number,
+    upTo: ReadonlyMap<number, number> = new Map(),
+  ): Promise<void> {
     // What this call has written so far, in front of what is stored: it becomes one transaction at the end.
     const entries = new Map<string, Entry>()
     const superseded = new Map<string, string>()
-    const unlisted = new Set<string>()
+    const hidden = new Set<string>()
+    const revived = new Set<string>()
+    const moved = new Map<string, string>() // key before -> id
     const current = async (id: string) => entries.get(id) ?? (await entryOf(id))
 
     for (const { alert, state, revision, supersedes } of changes) {
@@ -75,13 +116,16 @@ export function openAlertBook(documents: Documents): AlertBook {
         superseded.set(id, alert.id)
         const older = await current(id)
         if (!older) continue
-        unlisted.add(older.key)
+        hidden.add(older.key)
         if (older.history.length > triage.history.length) triage = older
       }
       // Withdrawn in favour of another one, and true after all: it must not stay hidden.
-      if (known?.state === 'withdrawn' && state !== 'withdrawn') superseded.set(alert.id, '')
+      if (known?.state === 'withdrawn' && state !== 'withdrawn') {
+        superseded.set(alert.id, '')
+        revived.add(known.key)
+      }
       const key = timeKey(alert)
-      if (known && known.key !== key) unlisted.add(known.key)
+      if (known && known.key !== key) moved.set(known.key, alert.id)
       const words = `revision ${revision} ${state}: ${alert.count} events`
       const history = triage.history.length > 0 ? addHistory(triage.history, nowMs, 'haetae', words) : triage.history
       const { status } = triage
@@ -89,21 +133,38 @@ export function openAlertBook(documents: Documents): AlertBook {
     }
 
     const writes: DocumentWrite[] = []
+    // First, for a store that cannot write all or nothing: never less far than the alerts.
+    if (upTo.size > 0) {
+      const told = new Map(await toldUpTo())
+      for (const [partition, next] of upTo) told.set(partition, Math.max(next, told.get(partition) ?? 0))
+      writes.push({ collection: TOLD, id: 'upTo', value: Object.fromEntries(told) })
+    }
     for (const [id, by] of superseded) writes.push({ collection: SUPERSEDED, id, value: { by } })
     for (const [id, entry] of entries) {
       writes.push({ collection: ALERTS, id, value: entry })
-      if (superseded.get(id) ?? (await supersededBy(id))) unlisted.add(entry.key)
+      if (superseded.get(id) ?? (await supersededBy(id))) hidden.add(entry.key)
       else {
-        unlisted.delete(entry.key)
+        hidden.delete(entry.key)
         writes.push({ collection: BY_TIME, id: entry.key, value: { id } })
       }
     }
-    for (const key of unlisted) writes.push({ collection: BY_TIME, id: key, deleted: true })
+    for (const key of revived) writes.push({ collection: HIDDEN, id: key, deleted: true })
+    for (const key of hidden) {
+      writes.push({ collection: BY_TIME, id: key, deleted: true })
+      writes.push({ collection: HIDDEN, id: key, value: { id: idOfKey(key) } })
+    }
+    for (const [key, id] of moved) {
+      if (entries.get(id)?.key === key) continue // and back again
+      writes.push({ collection: BY_TIME, id: key, deleted: true })
+      if (hidden.has(entries.get(id)?.key ?? '')) writes.push({ collection: HIDDEN, id: key, deleted: true })
+    }
     await documents.putAll(writes)
   }
 
   return {
-    save: (changes, nowMs) => inTurn(() => save(changes, nowMs)),
+    save: (changes, nowMs, upTo) => inTurn(() => save(changes, nowMs, upTo)),
+    toldUpTo,
+    since,
 
     async list({ limit = 50, after, status } = {}) {
       const found: WireAlert[] = []
@@ -163,9 +224,26 @@ function toWire({ key: _key, ...alert }: Entry): WireAlert {
   return alert
 }
 
+/** The alert alone, as it was told: the same bytes. */
+function toChange({
+  key: _key,
+  status: _status,
+  history: _history,
+  updatedAt: _at,
+  supersedes: _ids,
+  ...entry
+}: Entry) {
+  const { state, revision, ...alert } = entry
+  return { alert: alert as Alert, state, revision }
+}
+
 function timeKey(alert: Alert): string {
-  const ms = Number.isFinite(alert.lastSeen) ? Math.max(0, Math.floor(alert.lastSeen)) : 0
-  return `${String(ms).padStart(16, '0')}-${alert.id}`
+  return `${timeDigits(alert.lastSeen)}-${alert.id}`
+}
+
+function timeDigits(time: number): string {
+  const ms = Number.isFinite(time) ? Math.max(0, Math.floor(time)) : 0
+  return String(ms).padStart(16, '0')
 }
 
 function idOfKey(key: string): string {
