@@ -66,6 +66,7 @@ export function AlertsPage() {
                 <Table.Td>
                   <Badge
                     variant="outline"
+                    miw="max-content"
                     color={alert.status === 'open' ? 'red' : alert.status === 'acknowledged' ? 'blue' : 'gray'}
                   >
                     {t(alert.status)}

@@ -9,7 +9,7 @@ export const levelColours: Record<string, string> = {
 }
 
 export const Level = ({ level }: { level: string }) => (
-  <Badge color={levelColours[level] ?? 'gray'} variant="light">
+  <Badge color={levelColours[level] ?? 'gray'} variant="light" miw="max-content">
     {level}
   </Badge>
 )
