@@ -11,6 +11,7 @@ import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MarkBook } from './api/marks.ts'
+import { readLegalHolds } from './api/query/legal-holds.ts'
 import { createServer } from './api/server.ts'
 import { openBus, openStore } from './backends.ts'
 import { openCheckpoint, restoreCheckpoint } from './checkpoint.ts'
@@ -24,6 +25,7 @@ import { Counters } from './core/counters.ts'
 import { describe } from './core/errors.ts'
 import { openIntake, runPump } from './core/pump.ts'
 import { rebuildLost } from './core/rebuild-lost.ts'
+import { openRetention } from './core/retention.ts'
 import type { Source } from './core/source.ts'
 import { openCorrelateStage } from './correlate-stage.ts'
 import { loadRuleSet, openCorrelator, type RuleSet } from './correlator/rule-set.ts'
@@ -79,8 +81,8 @@ const noInputs = {
   files: [],
   containers: {} as Config['containers'],
 } satisfies Partial<Config>
-/** Segments whose events are all older than store.keepFor are deleted this often. */
-const RETIRE_EVERY_MS = 3_600_000
+/** The store's size is looked at this often, its age every twelfth time. */
+const RETIRE_EVERY_MS = 300_000
 /** Whether a damaged segment is to be replayed is looked at this often. */
 const REBUILD_EVERY_MS = 60_000
 
@@ -88,6 +90,7 @@ const REBUILD_EVERY_MS = 60_000
 export async function startNode({ config, role = 'all', now = Date.now, say }: NodeOptions): Promise<RunningNode> {
   const counters = new Counters()
   const dataDir = config.data
+  const holds = readLegalHolds(config.store.hold)
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const opened: { close(): Promise<unknown> }[] = []
   const open = <T extends { close(): Promise<unknown> }>(thing: T): T => {
@@ -248,11 +251,11 @@ export async function startNode({ config, role = 'all', now = Date.now, say }: N
           notBefore = ended + (ended - started) * CHECKPOINT_SHARE
         })
     }, CHECKPOINT_EVERY_MS)
+    const { keepFor, keepBytes } = config.store
+    const limits = { keepForMs: durationMs(keepFor), ...(keepBytes !== undefined && { keepBytes: bytesOf(keepBytes) }) }
+    const retire = role === 'accept' ? undefined : openRetention({ store, ...limits, holds, counters, now, say })
     const retention = setInterval(() => {
-      if (role === 'accept') return
-      store
-        .retire(now() - durationMs(config.store.keepFor))
-        .catch((error: unknown) => say(`old events not deleted: ${describe(error)}`))
+      retire?.check().catch((error: unknown) => say(`old events not deleted: ${describe(error)}`))
     }, RETIRE_EVERY_MS)
     // A segment that a query found damaged comes back from the bus while we run; a start does the same by itself.
     let rebuilding: Promise<unknown> | undefined
@@ -282,6 +285,7 @@ export async function startNode({ config, role = 'all', now = Date.now, say }: N
         port: config.http.port,
         names: config.http.names,
         cliToken: cliToken(dataDir),
+        metricsToken: config.http.metricsToken,
         auditKeepMs: durationMs(config.store.keepFor),
         ready: () => ready,
         sources: () => listSources(sources, accounting, checkpoint.refused()),

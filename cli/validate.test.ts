@@ -53,6 +53,7 @@ test.each([
   ['a database that is none', `enrich: {geo: [${table}]}`, 'enrich.geo'],
   ['a folder of packs that is not there', `packs: [${join(dir, 'nopacks')}]`, 'nopacks: no such file or folder'],
   ['rules that are not there', `rules: [${join(dir, 'norules')}]`, 'norules: no such file or folder'],
+  ['a legal hold that cannot be read', 'store: {hold: [{reason: a, query: "a:("}]}', 'store.hold[0]'],
   ['lists that are not there', `lists: [${join(dir, 'nolists')}]`, 'nolists: no such file or folder'],
 ])(
   '%s is bad configuration, by name',

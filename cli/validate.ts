@@ -3,6 +3,7 @@
 
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { readLegalHolds } from '../api/query/legal-holds.ts'
 import { type Config, loadConfig } from '../core/config.ts'
 import { describe } from '../core/errors.ts'
 import { loadRuleSet } from '../correlator/rule-set.ts'
@@ -60,7 +61,8 @@ function checkNamed(config: Config, path: string, say: Say): number {
       bad++
     }
   }
-  const { enrich, masking } = config
+  const { enrich, masking, store } = config
+  if (store.hold.length > 0) check('store.hold', 'legal holds', () => readLegalHolds(store.hold))
   const none: Config['enrich'] = { geo: [], tables: [], userAgent: false }
   const ignore = () => {} // what is said of files that are replaced later
   for (const file of enrich.geo) check('enrich.geo', file, () => openEnrichment({ ...none, geo: [file] }, ignore))

@@ -36,6 +36,9 @@ export const ConfigSchema = Type.Object(
         ingestToken: Type.Optional(
           Type.String({ minLength: 16, description: 'Bearer token POST /v1/logs must carry.' }),
         ),
+        metricsToken: Type.Optional(
+          Type.String({ minLength: 16, description: 'Bearer token of GET /metrics from other machines.' }),
+        ),
         maxBody: { ...Bytes, default: '16 MiB' },
       },
       { ...strict, default: {} },
@@ -100,6 +103,25 @@ export const ConfigSchema = Type.Object(
     store: Type.Object(
       {
         keepFor: { ...Duration, default: '365d' },
+        keepBytes: Type.Optional({
+          ...Bytes,
+          description: 'On disk; beyond it the oldest events go, whatever their age.',
+        }),
+        hold: Type.Array(
+          Type.Object(
+            {
+              reason: Type.String({ minLength: 1, description: 'Why, for people.' }),
+              query: Type.Optional(Type.String({ description: 'A search line without pipes.' })),
+              from: Type.Optional(Type.String({ description: 'Of event time; ISO 8601, without a zone UTC.' })),
+              to: Type.Optional(Type.String({ description: 'The same, exclusive.' })),
+              until: Type.Optional(
+                Type.String({ description: 'End of the hold; without it, as long as it stands here.' }),
+              ),
+            },
+            strict,
+          ),
+          { default: [], description: 'Legal holds: events that stay whatever their age and the size.' },
+        ),
         cache: { ...Bytes, default: '64 MiB' },
         elasticsearch: Type.Optional(
           Type.Object(

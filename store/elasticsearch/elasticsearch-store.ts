@@ -342,6 +342,7 @@ class ElasticsearchStore implements EventStore {
       segments++
       events += doc_count
     }
+    this.#options.counters.add('store_retired_events_total', events)
     return { segments, events, ...(hold.length > 0 && { held }) }
   }
 
