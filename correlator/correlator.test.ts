@@ -5,6 +5,7 @@ import { isPipelineError } from '../core/errors.ts'
 import { type CorrelatorOptions, createCorrelator } from './correlator.ts'
 import { digestOf } from './windows/episode.ts'
 import { applyChanges, correlation, finalAlerts, info, MINUTE, match } from './windows/fixtures.ts'
+import type { CorrelationSpec } from './windows/spec.ts'
 
 const T = Date.UTC(2026, 10, 22, 10)
 const rulesById = new Map(['a', 'b', 'c'].map((id) => [id, info(id)]))
@@ -436,4 +437,56 @@ test('a match of an unknown rule, or without a time, raises nothing and is count
   const correlator = open([three], { counters })
   correlator.push([match('unknown', '1', T), match('a', '2', Number.NaN)], T)
   expect(counters.list('correlate_unusable_matches_total').map(({ value }) => value)).toEqual([1, 1])
+})
+
+const without = (id: string, more: Partial<CorrelationSpec> = {}) =>
+  correlation('without', ['a', 'b', id], {
+    type: 'temporal',
+    condition: {
+      bounds: [],
+      fields: [],
+      expression: {
+        kind: 'and',
+        of: [
+          { kind: 'rule', id: 'a' },
+          { kind: 'rule', id: 'b' },
+          { kind: 'not', of: { kind: 'rule', id } },
+        ],
+      },
+    },
+    ...more,
+  })
+const c = (id: string, minute: number) => match('c', id, T + minute * MINUTE, { 'source.ip': '10.0.0.1' })
+
+test.each([
+  ['nowhere near', [a('1', 0), b('2', 8)], 1],
+  ['between', [a('1', 0), c('2', 4), b('3', 8)], 0],
+  ['after, within ten minutes of both', [a('1', 0), b('2', 8), c('3', 10)], 0],
+  ['after, too late for the first', [a('1', 0), b('2', 8), c('3', 11)], 1],
+  ['before, within ten minutes of both', [c('1', 0), a('2', 2), b('3', 10)], 0],
+  ['before, too early for the second', [c('1', 0), a('2', 3), b('3', 11)], 1],
+  ['at the instant of the first, its id before', [c('0', 0), a('1', 0), b('2', 8)], 0],
+  ['at the instant of the first, its id after', [a('1', 0), c('9', 0), b('2', 8)], 0],
+  ['what is wanted at one instant, the other way round', [b('1', 0), a('2', 0)], 1],
+])('a and b and not c, ten minutes; c comes %s', (_why, matches, alerts) => {
+  const told = (all: typeof matches) => {
+    const correlator = open([without('c')])
+    const standing = new Map<string, AlertChange>()
+    for (const one of all)
+      for (const change of correlator.push([one], one.timestamp)) standing.set(change.alert.id, change)
+    for (const change of correlator.finish()) standing.set(change.alert.id, change)
+    return [...standing.values()].filter(({ state }) => state !== 'withdrawn').length
+  }
+  expect(told(matches)).toBe(alerts)
+  // time the other way round says the same: which came first is no matter of this type
+  const mirrored = matches.map((one) => ({ ...one, timestamp: 2 * T - one.timestamp })).reverse()
+  expect(told(mirrored)).toBe(alerts)
+})
+
+test('what must not be seen is remembered for a window that begins later, and then let go of', () => {
+  const correlator = open([without('c')])
+  correlator.push([c('1', 0)], T)
+  correlator.push([a('2', 9), b('3', 9)], T + 19 * MINUTE) // the horizon is past what c alone waited for
+  expect(correlator.push([], T + 60 * MINUTE)).toEqual([])
+  expect(correlator.groupCount).toBe(0)
 })

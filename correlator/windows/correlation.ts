@@ -474,8 +474,8 @@ export class Correlation {
     }
     for (const [id, episode] of now) {
       const before = group.told?.get(id)
-      // an episode only ever grows by matches: the same one with the same count was told
-      if (before && before.episode === episode && before.alert.count === episode.count) continue
+      // an episode only ever grows by matches: the same one with the same count was told; one from below may bring no event
+      if (before && before.episode === episode && before.alert.count === episode.count && !this.rules.above) continue
       const alert = alertOf(this.#options.kind, this.spec, this.#options.ruleId, this.#measure, group.key, episode)
       if (before && before.alert.digest === alert.digest && isSame(before.alert, alert)) continue
       const revision = (before?.revision ?? this.#gone.get(id)?.revision ?? 0) + 1

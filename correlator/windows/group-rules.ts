@@ -24,6 +24,8 @@ export interface GroupRules {
   /** Matches that stay when a group is flooded. */
   readonly keptMatches: number
   readonly wanted: (match: StoredMatch) => boolean
+  /** A text condition does not want it seen. */
+  readonly unwanted: (match: StoredMatch) => boolean
 }
 
 const MAX_BITS = 30
@@ -38,8 +40,9 @@ export function groupRules(
 ): GroupRules {
   const judging = judgingOf(spec)
   const { expression, bounds } = spec.condition
-  const wanted = expression ? polarity(expression).wanted : undefined
+  const { wanted, unwanted } = expression ? polarity(expression) : { wanted: undefined, unwanted: new Set<string>() }
   const wantedIndexes = new Set(spec.rules.flatMap(({ id }, i) => (!wanted || wanted.has(id) ? [i] : [])))
+  const unwantedIndexes = new Set(spec.rules.flatMap(({ id }, i) => (unwanted.has(id) ? [i] : [])))
   const temporal = spec.type === 'temporal' || spec.type === 'temporal_ordered'
   const counts = spec.type === 'event_count' || spec.type === 'value_count'
   const least = judging === 'rising' && counts ? leastCount(spec) : 1
@@ -58,6 +61,7 @@ export function groupRules(
     maxMatches: Math.max(options.maxMatchesPerGroup, 2 * leastMatches),
     keptMatches: Math.max(leastMatches, 16),
     wanted: (match) => match.rules.some((rule) => wantedIndexes.has(rule)),
+    unwanted: (match) => match.rules.some((rule) => unwantedIndexes.has(rule)),
   }
 }
 

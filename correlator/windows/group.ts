@@ -74,6 +74,11 @@ const COURSE_BYTES = 8_000
 
 const NO_EPISODES: readonly Episode[] = []
 
+/** A text condition with `not`: what comes before is looked at as well. */
+function isNegated({ judging, spec }: GroupRules): boolean {
+  return judging === 'starting' && spec.condition.expression !== undefined
+}
+
 export class Group {
   /** As its correlation knows it; see group-key.ts. */
   readonly key: string
@@ -206,7 +211,8 @@ export class Group {
       const history = historyOf(this.matches, state.at, keepFrom)
       if (history.length < state.at) this.matches = [...history, ...this.matches.slice(state.at)]
       state.at = state.low = history.length
-    } else this.#trim(judging === 'rising' ? keepFrom : Number.POSITIVE_INFINITY, state, rules)
+    } else if (isNegated(rules)) this.#keepUnwanted(rules, keepFrom - spec.timespanMs, state)
+    else this.#trim(judging === 'rising' ? keepFrom : Number.POSITIVE_INFINITY, state, rules)
     if (!state.open && state.at === 0 && state.low === 0) course.settled = undefined
     redo(course)
     if (!course.settled && !course.told && !course.sent && course.floor === Number.NEGATIVE_INFINITY)
@@ -246,6 +252,7 @@ export class Group {
     const next = this.matches[settled?.at ?? 0]
     if (spec.type === 'first_seen' && this.matches.length > 0) return next ? next.t : this.newest + spec.timespanMs
     if (next) return next.t + spec.timespanMs
+    if (isNegated(rules) && this.matches.length > 0) return this.newest + 2 * spec.timespanMs
     return settled?.open ? settled.open.lastTime + 2 * spec.timespanMs : Number.POSITIVE_INFINITY
   }
 
@@ -307,6 +314,21 @@ export class Group {
     const id = alertId(rules.spec, this.key, episode)
     if (course.told.delete(id)) final(id, episode.lastSeen)
     if (course.told.size === 0) course.told = undefined
+  }
+
+  /** Of what is judged, only what must not be seen before a later match. */
+  #keepUnwanted({ unwanted }: GroupRules, keepFrom: number, state: ScanState): void {
+    const kept: StoredMatch[] = []
+    for (let i = 0; i < state.at; i++) {
+      const match = this.matches[i] as StoredMatch
+      if (match.t >= keepFrom && unwanted(match)) kept.push(match)
+    }
+    const gone = state.at - kept.length
+    if (gone === 0) return
+    this.matches = [...kept, ...this.matches.slice(state.at)]
+    state.at = state.low = kept.length
+    state.seen = undefined
+    if (state.open) state.open.last -= gone
   }
 
   #trim(keepFrom: number, state: ScanState, { spec }: GroupRules): void {

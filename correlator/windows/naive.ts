@@ -3,7 +3,7 @@
 
 import type { RuleMatch } from '../../core/detect.ts'
 import { digestOf } from './episode.ts'
-import { type CorrelationSpec, evaluate, judgingOf, polarity, satisfies } from './spec.ts'
+import { type CorrelationSpec, evaluate, evaluateParted, judgingOf, polarity, satisfies } from './spec.ts'
 
 /** What must be equal between the oracle and the correlator. */
 export interface NaiveAlert {
@@ -59,7 +59,7 @@ function episodes(spec: CorrelationSpec, all: readonly Seen[]): Seen[][] {
   if (spec.type === 'first_seen') return unseen(spec, all).map((one) => [one])
   const result: Set<Seen>[] = []
   for (const { window, alone } of windows(spec, all)) {
-    if (!holds(spec, window)) continue
+    if (judgingOf(spec) !== 'starting' && !holds(spec, window)) continue
     const last = result.at(-1)
     if (last && !alone && window.some((match) => last.has(match))) for (const match of window) last.add(match)
     else result.push(new Set(window))
@@ -72,11 +72,22 @@ function* windows(spec: CorrelationSpec, all: readonly Seen[]): Generator<{ wind
   const judging = judgingOf(spec)
   if (judging === 'rising') for (const { t } of all) yield { window: within(t - spec.timespanMs, t), alone: false }
   else if (judging === 'starting') {
-    const wanted = spec.condition.expression && polarity(spec.condition.expression).wanted
-    for (let i = 0; i < all.length; i++) {
-      const first = all[i] as Seen
-      if (wanted && !first.rules.some((id) => wanted.has(id))) continue
-      yield { window: within(first.t, first.t + spec.timespanMs).filter((m) => all.indexOf(m) >= i), alone: false }
+    const { expression } = spec.condition
+    if (!expression) throw new RangeError('a text condition with not has a text')
+    const { wanted, unwanted } = polarity(expression)
+    const isIn = (some: readonly Seen[]) => (id: string) => some.some(({ rules }) => rules.includes(id))
+    const steps = spec.rules.flatMap(({ id }) => (unwanted.has(id) ? [] : [id]))
+    const isRun = (some: readonly Seen[]) =>
+      evaluateParted(expression, isIn(some), () => false) &&
+      (spec.type !== 'temporal_ordered' || isInOrder(steps, some))
+    for (const { t, rules } of all) {
+      if (!rules.some((id) => wanted.has(id))) continue
+      const window = within(t, t + spec.timespanMs)
+      // what is wanted is complete then; no stretch of the timespan that holds it may hold what is not wanted
+      const complete = window.find((last) => isRun(within(t, last.t)))?.t
+      if (complete === undefined) continue
+      const around = within(complete - spec.timespanMs, t + spec.timespanMs)
+      if (evaluateParted(expression, isIn(window), isIn(around))) yield { window, alone: false }
     }
   } else
     for (let at = 0; at < all.length; ) {
@@ -112,17 +123,23 @@ function holds(spec: CorrelationSpec, window: readonly Seen[]): boolean {
     case 'temporal':
       if (expression) return evaluate(expression, (id) => different.has(id))
       return bounds.length > 0 ? satisfies(different.size, bounds) : spec.rules.every(({ id }) => different.has(id))
-    case 'temporal_ordered': {
-      const times = spec.rules.map(({ id }) => window.filter(({ rules }) => rules.includes(id)).map(({ t }) => t))
-      let now = Number.NEGATIVE_INFINITY // the earliest chain: each step as soon as it can be
-      return times.every((steps) => {
-        now = Math.min(...steps.filter((t) => t >= now))
-        return Number.isFinite(now)
-      })
-    }
+    case 'temporal_ordered':
+      return isInOrder(
+        spec.rules.map(({ id }) => id),
+        window,
+      )
     default:
       throw new RangeError(`the oracle does not know ${spec.type}`)
   }
+}
+
+function isInOrder(ids: readonly string[], window: readonly Seen[]): boolean {
+  const times = ids.map((id) => window.filter(({ rules }) => rules.includes(id)).map(({ t }) => t))
+  let now = Number.NEGATIVE_INFINITY // the earliest chain: each step as soon as it can be
+  return times.every((steps) => {
+    now = Math.min(...steps.filter((t) => t >= now))
+    return Number.isFinite(now)
+  })
 }
 
 function unseen({ timespanMs }: CorrelationSpec, all: readonly Seen[]): Seen[] {

@@ -10,6 +10,7 @@ import type { CorrelationSpec } from './spec.ts'
 
 const LATENESS = 5 * MINUTE
 const one = (ruleId: string) => ({ kind: 'rule', id: ruleId }) as const
+const not = (ruleId: string) => ({ kind: 'not', of: one(ruleId) }) as const
 
 /** One of each kind of window, over rules a, b and c. */
 export const specs: readonly CorrelationSpec[] = [
@@ -50,8 +51,31 @@ export const specs: readonly CorrelationSpec[] = [
     condition: {
       bounds: [],
       fields: [],
-      expression: { kind: 'and', of: [one('a'), one('b'), { kind: 'not', of: one('c') }] },
+      expression: { kind: 'and', of: [one('a'), one('b'), not('c')] },
     },
+  }),
+  correlation('a alone', ['a', 'b'], {
+    type: 'temporal',
+    timespanMs: 5 * MINUTE,
+    condition: { bounds: [], fields: [], expression: { kind: 'and', of: [one('a'), not('b')] } },
+  }),
+  correlation('either', ['b', 'c'], {
+    type: 'temporal',
+    condition: {
+      bounds: [],
+      fields: [],
+      expression: {
+        kind: 'or',
+        of: [
+          { kind: 'and', of: [one('b'), not('c')] },
+          { kind: 'and', of: [one('c'), not('b')] },
+        ],
+      },
+    },
+  }),
+  correlation('order without c', ['a', 'b', 'c'], {
+    type: 'temporal_ordered',
+    condition: { bounds: [], fields: [], expression: { kind: 'and', of: [one('a'), one('b'), not('c')] } },
   }),
   correlation('order', ['a', 'b', 'c'], { type: 'temporal_ordered' }),
   correlation('alias', ['a', 'c'], {
@@ -83,6 +107,11 @@ export const chains: readonly CorrelationSpec[] = [
   }),
   correlation('new user then c', ['new user', 'c'], { type: 'temporal_ordered', timespanMs: 15 * MINUTE }),
   correlation('after patience', ['patient', 'b'], { type: 'temporal', timespanMs: 30 * MINUTE }),
+  correlation('a alone then c', ['a alone', 'c'], { type: 'temporal', timespanMs: 30 * MINUTE }),
+  correlation('b without a burst', ['b', 'burst'], {
+    type: 'temporal',
+    condition: { bounds: [], fields: [], expression: { kind: 'and', of: [one('b'), not('burst')] } },
+  }),
   correlation('silence then c', ['no answer', 'c'], { type: 'temporal', timespanMs: 30 * MINUTE }),
 ]
 

@@ -10,6 +10,7 @@ import type { Scalar } from '../../core/event.ts'
 import { addToEpisode, cloneEpisode, type Episode, newEpisode, type Point } from './episode.ts'
 import { scanFirstSeen } from './first-seen.ts'
 import type { GroupRules } from './group-rules.ts'
+import { scanNegated } from './scan-negated.ts'
 import type { CorrelationSpec } from './spec.ts'
 import { MAX_ELEMENTS, type StoredMatch } from './stored-match.ts'
 import { type Measure, openMeasure } from './window-measure.ts'
@@ -112,19 +113,9 @@ export function scanStarting(
     )
     return
   }
-  const measure = openMeasure(spec)
-  let low = state.at
-  let high = state.at
-  for (; state.at < matches.length; state.at++) {
-    const match = matches[state.at] as StoredMatch
-    const end = match.t + spec.timespanMs
-    if (end >= horizon) return
-    while (low < state.at) measure.leave(matches[low++] as StoredMatch)
-    while (high < matches.length && (matches[high] as StoredMatch).t <= end)
-      measure.enter(matches[high++] as StoredMatch)
-    if (rules.wanted(match) && measure.full(match.t))
-      addWindow(rules, state, matches, state.at, high - 1, measure.value(), end)
-  }
+  scanNegated(rules, matches, state, horizon, (low, high, value, end) =>
+    addWindow(rules, state, matches, low, high, value, end),
+  )
 }
 
 /**

@@ -93,6 +93,24 @@ export function evaluate(expr: RuleExpr, seen: (ruleId: string) => boolean): boo
   }
 }
 
+/** As `evaluate`, but what must be seen and what must not be are looked for in different places. */
+export function evaluateParted(
+  expr: RuleExpr,
+  seen: (ruleId: string) => boolean,
+  unwantedSeen: (ruleId: string) => boolean,
+): boolean {
+  switch (expr.kind) {
+    case 'rule':
+      return seen(expr.id)
+    case 'and':
+      return expr.of.every((part) => evaluateParted(part, seen, unwantedSeen))
+    case 'or':
+      return expr.of.some((part) => evaluateParted(part, seen, unwantedSeen))
+    case 'not':
+      return !evaluateParted(expr.of, unwantedSeen, seen)
+  }
+}
+
 /** Rule ids an expression wants seen (`positive`) or unseen, by counting the negations above them. */
 export function polarity(
   expr: RuleExpr,
@@ -111,6 +129,7 @@ export function polarity(
  * - `closed`: it can become false again (lt, lte, eq, neq, ranges, averages). Windows follow each other, each begins at the
  *   first match after the one before; judged when event time has passed its end.
  * - `starting`: something must not happen (absence, `not c`). A window begins at every wanted match; judged when closed.
+ *   What a text condition does not want is looked for before, too (scan-negated.ts).
  *   first_seen is one of them although it looks back: late events may bring what it looks for.
  */
 export type Judging = 'rising' | 'closed' | 'starting'

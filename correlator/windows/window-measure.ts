@@ -1,6 +1,6 @@
 // What a window holds, kept while matches enter at its end and leave at its start. One class for each kind of condition.
 
-import { type CorrelationSpec, evaluate, satisfies } from './spec.ts'
+import { type CorrelationSpec, evaluateParted, satisfies } from './spec.ts'
 import type { StoredMatch } from './stored-match.ts'
 
 export interface Measure {
@@ -32,6 +32,13 @@ export function openMeasure(spec: CorrelationSpec): Measure {
       return new RulesSeen(spec)
   }
 }
+
+/** What a text condition wants seen, whatever it does not want. */
+export function openRun(spec: CorrelationSpec): Measure {
+  return spec.type === 'temporal_ordered' ? new RuleOrder(spec, unseen) : new RulesSeen(spec, unseen)
+}
+
+const unseen = () => false
 
 class EventCount implements Measure {
   readonly #spec: CorrelationSpec
@@ -173,15 +180,13 @@ class ValueRank implements Measure {
   }
 }
 
-/** temporal: how many of the rules were seen, or what the expression says. */
-class RulesSeen implements Measure {
+/** Which of the rules were seen. */
+export class RuleCounts {
   readonly #spec: CorrelationSpec
-  readonly #all: number
   readonly #counts = new Map<string, number>()
 
   constructor(spec: CorrelationSpec) {
     this.#spec = spec
-    this.#all = new Set(spec.rules.map(({ id }) => id)).size
   }
 
   enter(match: StoredMatch): void {
@@ -192,9 +197,39 @@ class RulesSeen implements Measure {
     for (const rule of match.rules) takeFrom(this.#counts, this.#spec.rules[rule]?.id as string)
   }
 
+  readonly has = (ruleId: string): boolean => this.#counts.has(ruleId)
+
+  get size(): number {
+    return this.#counts.size
+  }
+}
+
+/** temporal: how many of the rules were seen, or what the expression says. */
+class RulesSeen implements Measure {
+  readonly #spec: CorrelationSpec
+  readonly #all: number
+  readonly #counts: RuleCounts
+  readonly #unwantedSeen: (ruleId: string) => boolean
+
+  /** @param unwantedSeen where what must not be seen is looked for; default: where the rest is */
+  constructor(spec: CorrelationSpec, unwantedSeen?: (ruleId: string) => boolean) {
+    this.#spec = spec
+    this.#all = new Set(spec.rules.map(({ id }) => id)).size
+    this.#counts = new RuleCounts(spec)
+    this.#unwantedSeen = unwantedSeen ?? this.#counts.has
+  }
+
+  enter(match: StoredMatch): void {
+    this.#counts.enter(match)
+  }
+
+  leave(match: StoredMatch): void {
+    this.#counts.leave(match)
+  }
+
   full(): boolean {
     const { bounds, expression } = this.#spec.condition
-    if (expression) return evaluate(expression, (id) => this.#counts.has(id))
+    if (expression) return evaluateParted(expression, this.#counts.has, this.#unwantedSeen)
     return bounds.length > 0 ? satisfies(this.#counts.size, bounds) : this.#counts.size === this.#all
   }
 
@@ -221,12 +256,12 @@ class RuleOrder implements Measure {
   #tied = new Set<string>()
   #since = 0
 
-  constructor(spec: CorrelationSpec) {
+  constructor(spec: CorrelationSpec, unwantedSeen?: (ruleId: string) => boolean) {
     this.#spec = spec
     const steps = spec.condition.expression ? wantedSteps(spec) : spec.rules.map((_rule, index) => index)
     this.#ids = steps.map((index) => spec.rules[index]?.id as string)
     this.#latest = this.#ids.map(() => Number.NEGATIVE_INFINITY)
-    if (spec.condition.expression) this.#seen = new RulesSeen(spec)
+    if (spec.condition.expression) this.#seen = new RulesSeen(spec, unwantedSeen)
   }
 
   enter(match: StoredMatch): void {
