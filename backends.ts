@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openLedger } from './bus/ledger/ledger.ts'
-import type { Bus, Delivery } from './core/bus.ts'
+import type { Bus } from './core/bus.ts'
 import { bytesOf, type Config, durationMs } from './core/config.ts'
 import type { Counters } from './core/counters.ts'
 import { describe } from './core/errors.ts'
@@ -17,16 +17,6 @@ export interface BackendOptions {
   readonly counters: Counters
   readonly now: () => number
   readonly say: (line: string) => void
-}
-
-/** A bus that can also be read again from a time on: for reparse and for damaged segments. */
-export type ReadableBus = Bus & {
-  firstSince(ms: number): ReadonlyMap<number, number>
-  subscribe(
-    from: ReadonlyMap<number, number>,
-    signal: AbortSignal,
-    onGap?: (gap: { readonly partition: number; readonly from: number; readonly to: number }) => void,
-  ): AsyncIterable<Delivery>
 }
 
 export async function openStore({ config, counters, now, say }: BackendOptions): Promise<EventStore> {
@@ -49,7 +39,7 @@ export async function openStore({ config, counters, now, say }: BackendOptions):
 }
 
 /** @param store opened before: the ledger never gives out an offset it knows */
-export async function openBus({ config, counters, now, say }: BackendOptions, store: EventStore): Promise<ReadableBus> {
+export async function openBus({ config, counters, now, say }: BackendOptions, store: EventStore): Promise<Bus> {
   const { kafka, segment, keepFor, keepBytes } = config.bus
   if (!kafka) {
     return openLedger({

@@ -10,7 +10,7 @@
 import type { Checkpoint } from './checkpoint.ts'
 import type { Accounting } from './core/accounting.ts'
 import type { ReparseOutput, ReparseState } from './core/api.ts'
-import type { Delivery } from './core/bus.ts'
+import type { Bus, Delivery } from './core/bus.ts'
 import { Counters } from './core/counters.ts'
 import type { RuleMatch } from './core/detect.ts'
 import type { Documents } from './core/documents.ts'
@@ -60,15 +60,7 @@ export interface ReparseRequest {
 }
 
 export interface ReparseOptions {
-  readonly bus: {
-    bounds(): ReadonlyMap<number, { readonly next: number }>
-    firstSince(ms: number): ReadonlyMap<number, number>
-    subscribe(
-      from: ReadonlyMap<number, number>,
-      signal: AbortSignal,
-      onGap: (gap: { to: number }) => void,
-    ): AsyncIterable<Delivery>
-  }
+  readonly bus: Pick<Bus, 'bounds' | 'firstSince' | 'subscribe'>
   readonly store: Pick<EventStore, 'replace' | 'get'>
   readonly correlation: Pick<CorrelateStage, 'late' | 'upTo' | 'between'>
   readonly accounting: Pick<Accounting, 'moved'>

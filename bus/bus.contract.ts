@@ -2,13 +2,15 @@
 // Used as: busContract('ledger', { open: (place) => openLedger({ dir: join(root, place) }) })
 
 import { expect, test } from 'vitest'
-import type { Bus, Delivery } from '../core/bus.ts'
+import type { Bus, Delivery, Gap } from '../core/bus.ts'
 import { isPipelineError } from '../core/errors.ts'
 import { type Origin, RawBatchReader, RawBatchWriter } from '../core/raw-batch.ts'
 
 export interface BusHarness {
   /** Opens the bus of a place nobody has used, or of one that was closed: then with everything it held. */
   open(place: string): Promise<Bus>
+  /** Opens a closed place once more, after retention took some of what each partition held. */
+  shorten?(place: string, bounds: ReturnType<Bus['bounds']>): Promise<Bus>
 }
 
 const origin: Origin = { source: 'contract', kind: 'demo', peer: '192.0.2.1' }
@@ -49,14 +51,15 @@ export async function readRecords(
 
 export function busContract(name: string, harness: BusHarness, skip: Readonly<Record<string, string>> = {}): void {
   let places = 0
-  const it = (title: string, run: (bus: Bus, reopen: () => Promise<Bus>) => Promise<void>) =>
+  type Reopen = (open?: (place: string) => Promise<Bus>) => Promise<Bus>
+  const it = (title: string, run: (bus: Bus, reopen: Reopen) => Promise<void>) =>
     test.skipIf(title in skip)(`${name}: ${title}${title in skip ? ` (skipped: ${skip[title]})` : ''}`, async () => {
       const place = `place-${process.pid}-${places++}`
       let bus = await harness.open(place)
       try {
-        await run(bus, async () => {
+        await run(bus, async (open = harness.open) => {
           await bus.close()
-          bus = await harness.open(place)
+          bus = await open(place)
           return bus
         })
       } finally {
@@ -150,6 +153,61 @@ export function busContract(name: string, harness: BusHarness, skip: Readonly<Re
     expect((await readRecords(again, fromStart(again), 7)).map(({ line }) => line)).toEqual(numbered(0, 7))
     const later = await again.publish(batchOf(['later']), 1)
     if (later.partition === partition) expect(later.offset).toBe(offset + 7)
+  })
+
+  it('who was away while retention took records is told which, once a reader, and given the rest', async (bus, reopen) => {
+    const { shorten } = harness
+    if (!shorten) throw new Error('the harness cannot shorten')
+    for (let i = 0; i < 24; i++) await bus.publish(batchOf(numbered(i * 5, 5)), 5)
+    const before = bus.bounds()
+    const again = await reopen((place) => shorten(place, before))
+    const bounds = new Map(again.bounds())
+    expect([...bounds.values()].some(({ oldest, next }) => oldest > 0 && oldest < next)).toBe(true)
+    for (let reader = 0; reader < 2; reader++) {
+      const gaps: Gap[] = []
+      const left = new Map([...bounds].map(([partition, { next }]) => [partition, next]))
+      for (const [partition, { next, oldest }] of bounds) if (next === oldest) left.delete(partition)
+      const stop = new AbortController()
+      const start = new Map([...bounds.keys()].map((partition) => [partition, 0]))
+      for await (const { partition, offset, count } of again.subscribe(start, stop.signal, (gap) => gaps.push(gap))) {
+        expect(offset + count).toBeGreaterThan(bounds.get(partition)?.oldest ?? 0)
+        if (offset + count === left.get(partition)) left.delete(partition)
+        if (left.size === 0) stop.abort()
+      }
+      for (const [partition, { oldest, next }] of bounds) {
+        if (oldest === next) continue
+        const mine = gaps.filter((gap) => gap.partition === partition)
+        expect(mine).toMatchObject(oldest > 0 ? [{ from: 0, to: oldest }] : [])
+      }
+    }
+  })
+
+  it('whoever reads on from its oldest record is told of no gap', async (bus) => {
+    await bus.publish(batchOf(numbered(0, 9)), 9)
+    const stop = new AbortController()
+    for await (const _ of bus.subscribe(fromStart(bus), stop.signal, () => expect.unreachable())) stop.abort()
+  })
+
+  it('gives a place before every record received at a time or later', async (bus, reopen) => {
+    const times = Array.from({ length: 12 }, (_, i) => Date.now() - 12_000 + i * 1000)
+    const places: { partition: number; offset: number }[] = []
+    for (const time of times) {
+      const writer = new RawBatchWriter()
+      writer.append(origin, time, Buffer.from('line'))
+      places.push(await bus.publish(writer.finish(), 1))
+    }
+    for (const one of [bus, await reopen()]) {
+      for (const [i, { partition, offset }] of places.entries()) {
+        expect(one.firstSince(times[i] as number).get(partition)).toBeLessThanOrEqual(offset)
+      }
+      for (const ms of [0, times[6] as number, Date.now() + 1e9]) {
+        for (const [partition, { oldest, next }] of one.bounds()) {
+          const first = one.firstSince(ms).get(partition) ?? 0
+          expect(first).toBeLessThanOrEqual(next)
+          if (ms === 0) expect(first).toBeLessThanOrEqual(oldest)
+        }
+      }
+    }
   })
 
   it('groups commit apart from each other; an unknown group has nothing', async (bus) => {

@@ -16,6 +16,15 @@ export interface Delivery {
   readonly batch: Uint8Array<ArrayBuffer>
 }
 
+/** Offsets that will never come, half-open. */
+export interface Gap {
+  readonly partition: number
+  readonly from: number
+  readonly to: number
+  /** A word of the bus's own: retention took them, the disk did. */
+  readonly reason: string
+}
+
 export interface Bus {
   /**
    * Resolves once the batch survives a crash of this process and a loss of power, with the position of its first
@@ -30,8 +39,12 @@ export interface Bus {
    * Publish order within a partition, from `from[partition]` (default: the oldest record kept), then live. Slow
    * consumers are read from disk: nothing queues in memory. A batch that straddles the start comes whole: consumers skip
    * what lies before their offset. Ends when the signal aborts or the bus closes.
+   * @param onGap told, in its place among the deliveries, what cannot be given any more
    */
-  subscribe(from: ReadonlyMap<number, number>, signal: AbortSignal): AsyncIterable<Delivery>
+  subscribe(from: ReadonlyMap<number, number>, signal: AbortSignal, onGap?: (gap: Gap) => void): AsyncIterable<Delivery>
+
+  /** Per partition an offset before every record that was received at `ms` or later; not far before, where the bus can tell. */
+  firstSince(ms: number): ReadonlyMap<number, number>
 
   /** Remembers that `group` needs nothing before `offset`. Retention never deletes what a group still needs. Idempotent. */
   commit(group: string, partition: number, offset: number): Promise<void>

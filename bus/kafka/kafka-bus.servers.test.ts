@@ -20,7 +20,16 @@ function open(topic: string, more: Partial<KafkaBusOptions> = {}): Promise<Bus> 
 const lines = (count: number, from = 0) => Array.from({ length: count }, (_, i) => `line ${from + i}`)
 const fromStart = (bus: Bus) => new Map([...bus.bounds()].map(([partition, { oldest }]) => [partition, oldest]))
 
-if (kafka) busContract('kafka', { open: (place) => open(`haetae.contract.${run}.${place}`) })
+const topicOf = (place: string) => `haetae.contract.${run}.${place}`
+if (kafka)
+  busContract('kafka', {
+    open: (place) => open(topicOf(place)),
+    shorten: async (place, bounds) => {
+      const partitions = [...bounds].map(([partition, { next }]) => ({ partition, offset: BigInt(next >> 1) }))
+      await admin?.deleteRecords({ topics: [{ name: topicOf(place), partitions }] })
+      return open(topicOf(place))
+    },
+  })
 const it = test.skipIf(!kafka)
 
 const foreign = new kafkajs.Kafka({ brokers: [kafka || 'none:0'], logLevel: kafkajs.logLevel.NOTHING })

@@ -196,7 +196,7 @@ export class KafkaBus implements Bus {
     return this.#bounds
   }
 
-  /** Per partition an offset before every record that was received at `ms` or later: here the oldest there is. */
+  /** The oldest there is: the topic's times are those of arrival there. */
   firstSince(_ms: number): ReadonlyMap<number, number> {
     return new Map([...this.#bounds].map(([partition, { oldest }]) => [partition, oldest]))
   }

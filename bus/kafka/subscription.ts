@@ -2,15 +2,12 @@
 // asked for, so a slow reader holds the brokers back and memory stays at two answers a broker.
 
 import { type Consumer, findErrorBy, ListOffsetTimestamps } from '@platformatic/kafka'
-import type { Delivery } from '../../core/bus.ts'
+import type { Gap as BusGap, Delivery } from '../../core/bus.ts'
 import { PipelineError } from '../../core/errors.ts'
 import { Decoder } from './message.ts'
 
 /** Records nobody can read any more. */
-export interface Gap {
-  readonly partition: number
-  readonly from: number
-  readonly to: number
+export interface Gap extends BusGap {
   readonly reason: 'retention'
 }
 

@@ -1,5 +1,6 @@
 // A reader's place in the ledger: gives the next batch still compressed, or the next gap, across segments and damage.
 
+import type { Gap as BusGap } from '../../core/bus.ts'
 import { describe, isPipelineError } from '../../core/errors.ts'
 import type { Context } from './context.ts'
 import { errorCode, type LedgerFile } from './files.ts'
@@ -11,11 +12,8 @@ import { type ScannedFrame, SegmentScanner } from './segment-scan.ts'
 export const gapReasons = ['deleted', 'damaged', 'missing'] as const
 export type GapReason = (typeof gapReasons)[number]
 
-/** Offsets that will never come, half-open. `deleted`: retention took them. */
-export interface Gap {
-  readonly partition: number
-  readonly from: number
-  readonly to: number
+/** `deleted`: retention took them. */
+export interface Gap extends BusGap {
   readonly reason: GapReason
 }
 

@@ -1,10 +1,10 @@
 // Power loss and kill at any operation, on the simulated disk: what was acknowledged is kept, once, in order, whole.
 
 import { afterAll, expect, test } from 'vitest'
+import type { Gap } from '../../core/bus.ts'
 import { isPipelineError } from '../../core/errors.ts'
 import { RawBatchReader } from '../../core/raw-batch.ts'
 import { batchOf, readRecords } from '../bus.contract.ts'
-import type { Gap } from './cursor.ts'
 import { fsckLedger } from './fsck.ts'
 import { openLedger } from './ledger.ts'
 import { SimDisk, seededRandom } from './sim-fs.ts'

@@ -54,9 +54,6 @@ export interface LedgerOptions {
 export interface LedgerExtras {
   /** What opening found and did. */
   readonly recovery: Readonly<RecoveryInfo>
-  subscribe(from: ReadonlyMap<number, number>, signal: AbortSignal, onGap?: (gap: Gap) => void): AsyncIterable<Delivery>
-  /** Per partition an offset before every record that was received at `ms` or later, and not far before. */
-  firstSince(ms: number): ReadonlyMap<number, number>
   /** Deletes what the retention options allow, now. @returns segments deleted */
   enforceRetention(): Promise<number>
   /** A group that is gone must not hold back retention for ever. */
