@@ -9,8 +9,17 @@ import type { AlertBook } from './store/documents/alert-book.ts'
 const GATHER_MS = 200
 const GATHER_MATCHES = 10_000
 
+/**
+ * When event time has not moved for this long, and all that was received until then is correlated, what waits for time to pass
+ * is judged by the clock: nobody may be there to say that somebody fell silent.
+ */
+const IDLE_MS = 30_000
+
 /** What of a correlator a running node needs. */
-export type StageCorrelator = Pick<WindowCorrelator, 'push' | 'snapshot' | 'reconcile' | 'unsettledSince'>
+export type StageCorrelator = Pick<
+  WindowCorrelator,
+  'push' | 'snapshot' | 'reconcile' | 'unsettledSince' | 'anticipate'
+>
 
 export interface ExceptedMatches {
   readonly matches: number
@@ -53,6 +62,9 @@ export function openCorrelateStage(options: {
    */
   readonly toldUpTo?: ReadonlyMap<number, number>
   readonly now: () => number
+  /** Per partition, the end of what is on the bus; without, nothing is judged by the clock. */
+  readonly ends?: () => ReadonlyMap<number, { readonly next: number }>
+  readonly idleMs?: number
   /** Told once per trouble; it is tried again. */
   readonly onError: (error: unknown) => void
 }): CorrelateStage {
@@ -70,6 +82,8 @@ export function openCorrelateStage(options: {
   let gatheredWatermark = Number.NEGATIVE_INFINITY
   let lastPush = performance.now()
   let queue: Promise<unknown> = Promise.resolve()
+  /** How things stood when event time last moved or was looked at. */
+  let quiet: { since: number; watermark: number; ends: ReadonlyMap<number, { readonly next: number }> } | undefined
   let closed = false
   let mended = false
 
@@ -120,6 +134,18 @@ export function openCorrelateStage(options: {
     return count
   }
 
+  /** Looked at every `idleMs`. */
+  async function lookForQuiet(): Promise<void> {
+    const before = quiet
+    quiet = { since: now(), watermark: gatheredWatermark, ends: new Map(options.ends?.()) }
+    if (before === undefined || before.watermark !== gatheredWatermark || gatheredTo.size > 0) return
+    for (const [partition, { next }] of before.ends) if ((upTo.get(partition) ?? 0) < next) return
+    await mend()
+    if (!mended) return
+    const changes = correlator.anticipate(before.since)
+    if (changes.length > 0) await save(changes)
+  }
+
   async function replaceBy(make: (state: unknown) => StageCorrelator): Promise<void> {
     await push()
     correlator = make(correlator.snapshot())
@@ -151,6 +177,8 @@ export function openCorrelateStage(options: {
     if (gatheredTo.size > 0) inTurn(push).catch(onError)
   }, GATHER_MS)
 
+  const idle = options.ends && setInterval(() => inTurn(lookForQuiet).catch(onError), options.idleMs ?? IDLE_MS)
+
   return {
     upTo,
     matchesPerRule,
@@ -181,6 +209,7 @@ export function openCorrelateStage(options: {
     close() {
       closed = true
       clearInterval(timer)
+      clearInterval(idle)
     },
   }
 }

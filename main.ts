@@ -156,6 +156,7 @@ export async function startNode({ config, role = 'all', now = Date.now, say }: N
       alerts,
       upTo: restored.correlatedUpTo,
       toldUpTo: within(await alerts.toldUpTo(), startedAt),
+      ends: () => bus.bounds(),
       now,
       onError: (error) => say(`alerts not written: ${describe(error)}`),
     })
@@ -230,6 +231,7 @@ export async function startNode({ config, role = 'all', now = Date.now, say }: N
         correlatedUpTo: restored.correlatedUpTo,
         accounting,
         counters,
+        say,
         signal: stopping.signal,
         correlate: (matches, ...rest) => {
           marks.note(matches)
@@ -262,7 +264,7 @@ export async function startNode({ config, role = 'all', now = Date.now, say }: N
     const rebuild = setInterval(() => {
       if (rebuilding || store.lost().length === 0) return
       const process = (delivery: Delivery) => pool.process(delivery, 'again')
-      rebuilding = rebuildLost({ bus, store, process, counters, signal: stopping.signal })
+      rebuilding = rebuildLost({ bus, store, process, counters, signal: stopping.signal, say })
         .catch((error: unknown) => say(`damaged events not replayed: ${describe(error)}`))
         .finally(() => {
           rebuilding = undefined

@@ -490,3 +490,44 @@ test('what must not be seen is remembered for a window that begins later, and th
   expect(correlator.push([], T + 60 * MINUTE)).toEqual([])
   expect(correlator.groupCount).toBe(0)
 })
+
+test('anticipated: a question that nobody answers is told by the clock, event time stays, a late answer withdraws it', () => {
+  const spec = correlation('no answer', ['a', 'b'], { type: 'absence' })
+  const correlator = open([spec])
+  expect(correlator.push([a('asked', 0)], T)).toEqual([])
+  expect(correlator.anticipate(T + 20 * MINUTE)).toEqual([]) // the allowed lateness is waited for, too
+  const told = correlator.anticipate(T + 21 * MINUTE)
+  expect(said(told)).toEqual(['raised 1'])
+  expect(correlator.anticipate(T + 22 * MINUTE)).toEqual([]) // once
+  const again = open([spec], { restore: JSON.parse(JSON.stringify(correlator.snapshot())) })
+  again.reconcile([])
+  for (const one of [correlator, again]) {
+    const undone = one.push([b('answered', 9)], T + 9 * MINUTE) // far behind the clock, not late
+    expect(undone.map(({ state, revision, alert }) => [state, revision, alert.id])).toEqual([
+      ['withdrawn', 2, told[0]?.alert.id],
+    ])
+    expect(one.finish()).toEqual([])
+  }
+})
+
+test('anticipated: what time confirms is not told a second time, and what comes before the clock is judged by events alone', () => {
+  const spec = correlation('no answer', ['a', 'b'], { type: 'absence' })
+  const correlator = open([spec])
+  correlator.push([a('asked', 0)], T)
+  expect(said(correlator.anticipate(T + 30 * MINUTE))).toEqual(['raised 1'])
+  expect(correlator.push([], T + 60 * MINUTE)).toEqual([])
+  expect(correlator.anticipate(T + 50 * MINUTE)).toEqual([]) // event time is further
+  expect(correlator.finish()).toEqual([])
+})
+
+test('anticipated: a correlation above is told of it, and of its end', () => {
+  const below = correlation('no answer', ['a', 'b'], { type: 'absence', alerts: false })
+  const above = correlation('twice', ['no answer'], {
+    timespanMs: 60 * MINUTE,
+    condition: { bounds: [{ op: 'gte', value: 2 }], fields: [] },
+  })
+  const correlator = open([below, above])
+  correlator.push([a('1', 0), a('2', 15)], T + 15 * MINUTE)
+  expect(said(correlator.anticipate(T + 40 * MINUTE))).toEqual(['raised 2'])
+  expect(said(correlator.push([b('3', 16)], T + 16 * MINUTE))).toEqual(['withdrawn 2'])
+})

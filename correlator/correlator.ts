@@ -66,6 +66,12 @@ export interface WindowCorrelator extends Correlator {
    * @param more another part of what the book has comes with the next call
    */
   reconcile(stored: Iterable<StoredAlert>, more?: boolean): AlertChange[]
+  /**
+   * Nothing has come for a while, and time has passed: tells what would be judged if event time had come to `to`. Event time
+   * stays where it is, so whatever comes later counts as it would have, and what it disproves is withdrawn or changed: in the
+   * end alerts are the same, whether and when this was called.
+   */
+  anticipate(to: number): AlertChange[]
   /** Event time; alerts whose last event is older were final when the snapshot was taken. */
   readonly unsettledSince: number
   /** Judges everything that waits for time to pass, as if event time had ended: for files and backtests. */
@@ -82,6 +88,7 @@ export interface WindowCorrelator extends Correlator {
 interface Snapshot {
   readonly format: 4
   readonly watermark: number | null
+  readonly anticipated?: number
   readonly matches: PackedMatches
   readonly correlations: readonly CorrelationSnapshot[]
   readonly recent: readonly string[]
@@ -191,6 +198,8 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
     )
 
   let watermark = Number.NEGATIVE_INFINITY
+  /** See `anticipate`. */
+  let anticipated = watermark
   /** The watermark of the first snapshot that was restored since the book was reconciled. */
   let reconciledTo = watermark
   /** Since a restore: what this run has said last of each alert, and which alerts the snapshot knew. */
@@ -209,12 +218,13 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
   function restore(saved: Snapshot | undefined): void {
     if (saved) watermark = saved.watermark ?? Number.NEGATIVE_INFINITY
     const { unreconciled } = saved ?? {}
+    anticipated = saved?.anticipated ?? Number.NEGATIVE_INFINITY
     if (unreconciled) reconciledTo = unreconciled.watermark ?? Number.NEGATIVE_INFINITY
     else reconciledTo = watermark
     for (const id of saved?.recent ?? []) recent.add(id)
     for (const correlation of correlations.values()) {
       const behind = allowedLatenessMs + correlation.holdMs
-      correlation.startAt(watermark - behind, reconciledTo - behind)
+      correlation.startAt(watermark - behind, anticipated - behind, reconciledTo - behind)
     }
     const warm = new Set<string>()
     if (saved && saved.correlations.length > 0) {
@@ -257,9 +267,10 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
 
   /** @param settled event time before which nothing can come any more */
   function advance(settled: number, changes: AlertChange[]): void {
+    const awaited = anticipated - allowedLatenessMs
     for (const [id, correlation] of correlations) {
       const derived: Derived[] = []
-      correlation.advance(settled - correlation.holdMs, changes, derived)
+      correlation.advance(settled - correlation.holdMs, awaited - correlation.holdMs, changes, derived)
       if (derived.length === 0) continue
       for (const { correlation: above, index } of users.get(id) ?? []) {
         const counts = above.spec.type !== 'temporal' && above.spec.type !== 'temporal_ordered'
@@ -378,6 +389,15 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
       return changes
     },
 
+    anticipate(to) {
+      const changes: AlertChange[] = []
+      if (to <= anticipated || to <= watermark) return changes
+      anticipated = to
+      advance(watermark - allowedLatenessMs, changes)
+      if (retold) remember(changes)
+      return changes
+    },
+
     finish() {
       const changes: AlertChange[] = []
       advance(Number.POSITIVE_INFINITY, changes)
@@ -389,6 +409,7 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
       return {
         format: 4,
         watermark: Number.isFinite(watermark) ? watermark : null,
+        ...(anticipated > watermark && { anticipated }),
         correlations: [...correlations.values()]
           .filter(({ spec, groupCount }) => groupCount > 0 || !spec.id.startsWith(GROUPED))
           .map((correlation) => correlation.snapshot(packer)),

@@ -18,7 +18,12 @@ interface Saved {
   readonly text: string
 }
 
-async function open(all: readonly CorrelationSpec[], book: AlertBook, saved?: Saved): Promise<CorrelateStage> {
+async function open(
+  all: readonly CorrelationSpec[],
+  book: AlertBook,
+  saved?: Saved,
+  more: Partial<Parameters<typeof openCorrelateStage>[0]> = {},
+): Promise<CorrelateStage> {
   const make = (restore: unknown) => createCorrelator(all, { rulesById, allowedLatenessMs: 5 * MINUTE, restore })
   return openCorrelateStage({
     correlator: make(saved && JSON.parse(saved.text)),
@@ -29,6 +34,7 @@ async function open(all: readonly CorrelationSpec[], book: AlertBook, saved?: Sa
     onError: (error) => {
       throw error
     },
+    ...more,
   })
 }
 
@@ -137,4 +143,35 @@ test('nothing is set right before all that the lost run had is given again, what
   expect((await book.list()).alerts.map(({ state, count }) => [state, count])).toEqual([['raised', 3]])
   expect(JSON.parse((await checkpoint(again)).text).unreconciled).toBeUndefined()
   again.close()
+})
+
+test('when nothing comes any more, who fell silent is told by the clock, also after a restart; not while the bus has more', async () => {
+  const silent = correlation('silent', ['a'], { type: 'absence' })
+  const book = openAlertBook(await openDocuments({ path: ':memory:' }))
+  let end = 2
+  const quiet = { now: () => T + 60 * MINUTE, ends: () => new Map([[0, { next: end }]]), idleMs: 5 }
+  let looked = 0
+  const now = () => {
+    looked++
+    return quiet.now()
+  }
+  const until = async (holds: () => boolean | Promise<boolean>) => {
+    while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  const stage = await open([silent], book, undefined, { ...quiet, now })
+  await stage.correlate([a('1', 0)], T, 0, 1)
+  await stage.flush()
+  await until(() => looked > 5)
+  expect((await book.list()).alerts).toEqual([])
+  const saved = await checkpoint(stage)
+  stage.close()
+  end = 1
+  const again = await open([silent], book, saved, quiet)
+  await until(async () => (await book.list()).alerts.length > 0)
+  await again.correlate([a('2', 5)], T + 5 * MINUTE, 0, 2) // it was only late: heard of at minute 5, silent since
+  await again.flush()
+  again.close()
+  expect(
+    (await book.list()).alerts.filter(({ state }) => state !== 'withdrawn').map(({ eventIds }) => eventIds),
+  ).toEqual([['2']])
 })

@@ -91,6 +91,8 @@ export class Correlation {
   #widest = 1
   readonly #measure: string
   #horizon = Number.NEGATIVE_INFINITY
+  /** Windows that end before were judged, though events may still come that change it; see `WindowCorrelator.anticipate`. */
+  #anticipated = Number.NEGATIVE_INFINITY
   readonly #final = new Map<string, number>()
   /** Alerts that were withdrawn and may be true again: what is told then must come after these revisions. */
   readonly #gone = new Map<string, { readonly revision: number; readonly lastSeen: number }>()
@@ -267,8 +269,11 @@ export class Correlation {
     this.rules.minMatches = Math.max(1, Math.ceil(this.rules.least / values))
   }
 
-  /** Judges the groups that changed, then moves event time on to `horizon` and judges what that closes. */
-  advance(horizon: number, changes: AlertChange[], derived: Derived[]): void {
+  /**
+   * Judges the groups that changed, then moves event time on to `horizon` and judges what that closes.
+   * @param anticipated when later: what would be closed then is told, but may still change
+   */
+  advance(horizon: number, anticipated: number, changes: AlertChange[], derived: Derived[]): void {
     const touched = this.#touched
     if (touched.length > 0) this.#touched = []
     for (const group of touched) {
@@ -278,19 +283,33 @@ export class Correlation {
       this.#schedule(group)
     }
     if (horizon > this.#horizon) this.#horizon = horizon
-    if (this.#final.size + this.#gone.size > 0) this.#prune()
     for (let group = this.#due.popBefore(this.#horizon); group; group = this.#due.popBefore(this.#horizon)) {
       group.dueAt = Number.POSITIVE_INFINITY
       if (this.#groups.get(group.key) !== group) continue // evicted
       if (group.due(this.rules) < this.#horizon) this.#settle(group, changes, derived)
       this.#schedule(group)
     }
+    if (this.#anticipated > this.#horizon || anticipated > this.#horizon)
+      this.#anticipate(anticipated, touched, changes, derived)
     for (const group of touched) {
       // a group that is never quiet lets go of its past half by half
       const middle = group.matches[group.matches.length >> 1]
       if (group.matches.length > 64 && middle && middle.t < this.#horizon - this.spec.timespanMs)
         this.#settle(group, changes, derived)
     }
+    // at last: what was withdrawn may have been raised again just now
+    if (this.#final.size + this.#gone.size > 0) this.#prune()
+  }
+
+  #anticipate(until: number, touched: readonly Group[], changes: AlertChange[], derived: Derived[]): void {
+    if (this.rules.judging === 'rising') return
+    const further = until > this.#anticipated
+    if (further) this.#anticipated = until
+    for (const group of further ? this.#groups.values() : touched)
+      if (group.counted > 0 && group.due(this.rules) < this.#anticipated) {
+        this.#tell(group, changes, derived)
+        this.#weigh(group)
+      }
   }
 
   snapshot(packer: MatchPacker): CorrelationSnapshot {
@@ -316,8 +335,9 @@ export class Correlation {
    * Begins where event time has come to already.
    * @param reconciled where it had come to when the book was known to be right
    */
-  startAt(horizon: number, reconciled: number): void {
+  startAt(horizon: number, anticipated: number, reconciled: number): void {
     this.#horizon = horizon
+    this.#anticipated = anticipated
     this.unsettledSince = this.#unsettledAt(reconciled)
   }
 
@@ -459,7 +479,7 @@ export class Correlation {
 
   /** Says how the group's alerts differ from what was said before. */
   #tell(group: Group, changes: AlertChange[], derived: Derived[]): void {
-    const episodes = group.episodes(this.rules, this.#horizon)
+    const episodes = group.episodes(this.rules, this.#horizon, this.#anticipated)
     if (this.rules.points) this.#derive(group, episodes, derived)
     if (this.spec.alerts === false) return
     const { told } = group

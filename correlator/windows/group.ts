@@ -155,12 +155,21 @@ export class Group {
     return true
   }
 
-  /** Judges what can be judged now. @returns episodes that may still change or are new since the last call */
-  episodes(rules: GroupRules, horizon: number): readonly Episode[] {
+  /**
+   * Judges what can be judged now.
+   * @param anticipated when later than `horizon`: windows that end before are judged as if nothing earlier would come; that
+   *   leaves no trace
+   * @returns episodes that may still change or are new since the last call
+   */
+  episodes(rules: GroupRules, horizon: number, anticipated: number): readonly Episode[] {
     if (rules.judging !== 'rising') {
-      const state = (this.course.settled ??= newState())
-      if (rules.judging === 'closed') scanClosed(rules, this.matches, state, horizon)
-      else scanStarting(rules, this.matches, state, horizon)
+      const scan = rules.judging === 'closed' ? scanClosed : scanStarting
+      let state = (this.course.settled ??= newState())
+      scan(rules, this.matches, state, horizon)
+      if (anticipated > horizon) {
+        state = cloneState(state)
+        scan(rules, this.matches, state, anticipated)
+      }
       return state.open ? [...state.closed, state.open.episode] : state.closed
     }
     if (!this.#possible(rules) && !this.#course?.settled?.open) return NO_EPISODES
