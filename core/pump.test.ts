@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Accounting, type SourceCounts } from './accounting.ts'
-import type { Bus, Delivery, Position } from './bus.ts'
+import type { Bus, Delivery, Gap, Position } from './bus.ts'
 import { Counters } from './counters.ts'
 import { PipelineError } from './errors.ts'
 import { openIntake, type Processed, runPump } from './pump.ts'
@@ -81,8 +81,10 @@ test('closing while the disk refuses rejects what was not written', async () => 
 function pumpWith(
   deliveries: Delivery[],
   process: (delivery: Delivery) => Promise<Processed>,
-  kept: { durable?: number; lost?: LostRange[] } = {},
+  kept: { durable?: number; lost?: LostRange[]; oldest?: number; gaps?: Gap[] } = {},
 ) {
+  const counters = new Counters()
+  const said: string[] = []
   const appended: number[] = []
   const correlated: number[] = []
   const store = {
@@ -94,8 +96,9 @@ function pumpWith(
     },
   } as unknown as EventStore
   const bus = {
-    bounds: () => new Map([[0, { oldest: 0, next: 99 }]]),
-    async *subscribe(from: ReadonlyMap<number, number>) {
+    bounds: () => new Map([[0, { oldest: kept.oldest ?? 0, next: 99 }]]),
+    async *subscribe(from: ReadonlyMap<number, number>, _signal: AbortSignal, onGap?: (gap: Gap) => void) {
+      for (const gap of kept.gaps ?? []) onGap?.(gap)
       yield* deliveries.filter(({ offset, count }) => offset + count > (from.get(0) ?? 0))
     },
   } as unknown as Bus
@@ -110,10 +113,11 @@ function pumpWith(
       },
       correlatedUpTo,
       accounting,
-      counters: new Counters(),
+      counters,
+      say: (line) => void said.push(line),
       signal: new AbortController().signal,
     })
-  return { run, appended, correlated }
+  return { run, appended, correlated, counters, said }
 }
 
 const delivery = (offset: number): Delivery => ({ partition: 0, offset, count: 1, batch: new Uint8Array() })
@@ -152,6 +156,26 @@ test('a range that the store has lost is stored again, and nothing else that is 
   await run(new Map([[0, 6]]), accounting)
   expect(appended).toEqual([3, 4, 7])
   expect(correlated).toEqual([7])
+})
+
+test('of a lost range, what the bus has no more is counted and said at the start, the rest is stored again', async () => {
+  const lost = [
+    { partition: 0, from: 0, to: 1 },
+    { partition: 0, from: 2, to: 6 },
+    { partition: 1, from: 0, to: 9 }, // of a partition that another process reads
+  ]
+  const gaps = [{ partition: 0, from: 5, to: 20, reason: 'damaged' }]
+  const deliveries = [0, 1, 2, 3, 4, 20].map(delivery)
+  const kept = { durable: 6, lost, oldest: 4, gaps }
+  const { run, appended, counters, said } = pumpWith(deliveries, async () => done, kept)
+  await run(new Map([[0, 6]]), new Accounting(new Map(), { upTo: { 0: 6 }, sources: {} }))
+  expect(appended).toEqual([5, 21])
+  expect(counters.get('store_unrecoverable_records_total')).toBe(1 + 2 + 1)
+  expect(said.map((line) => /records \d+ to \d+/.exec(line)?.[0])).toEqual([
+    'records 0 to 0',
+    'records 2 to 3',
+    'records 5 to 5',
+  ])
 })
 
 test('accounting: what is repaired moves from unparsed to stored, the sum stays', () => {

@@ -9,6 +9,7 @@ import { describe, PipelineError } from './errors.ts'
 import type { AddOptions, Intake } from './intake.ts'
 import { MAX_ORIGINS, type Origin, RawBatchWriter } from './raw-batch.ts'
 import type { EventStore } from './store.ts'
+import { tellUnrecoverable } from './unrecoverable.ts'
 
 export interface IntakeOptions {
   readonly bus: Pick<Bus, 'publish'>
@@ -172,6 +173,8 @@ export interface PumpOptions {
   readonly signal: AbortSignal
   /** Deliveries between the bus and the store at one time. Default 4. */
   readonly maxInFlight?: number
+  /** Told what the store has lost for good. */
+  readonly say?: (line: string) => void
 }
 
 /**
@@ -185,12 +188,14 @@ export async function runPump(options: PumpOptions): Promise<void> {
   const stored = new Map(store.durable())
   const correlated = new Map(options.correlatedUpTo)
   const lost = store.lost()
+  const gone = tellUnrecoverable(lost, counters, options.say)
   const isLost = (partition: number, offset: number, next: number) =>
     lost.some((range) => range.partition === partition && range.from < next && range.to > offset)
   const from = new Map<number, number>()
   for (const [partition, { oldest }] of bus.bounds()) {
     const needed = [stored.get(partition), correlated.get(partition), accounting.upTo(partition)]
     for (const range of lost) if (range.partition === partition) needed.push(range.from)
+    gone({ partition, from: 0, to: oldest })
     from.set(partition, Math.max(oldest, Math.min(...needed.map((offset) => offset ?? 0))))
   }
   const watermark = new Map<number, number>()
@@ -199,7 +204,7 @@ export async function runPump(options: PumpOptions): Promise<void> {
   let inFlight = 0
   let freed = Promise.withResolvers<void>()
 
-  for await (const delivery of bus.subscribe(from, signal)) {
+  for await (const delivery of bus.subscribe(from, signal, gone)) {
     if (failure) break
     const { partition, offset, count } = delivery
     const next = offset + count

@@ -1,9 +1,11 @@
 // What a damaged segment held comes back from the ledger while the node runs; a start does the same (pump.ts).
 
-import type { Bus, Delivery } from './bus.ts'
+import type { Bus, Delivery, Gap } from './bus.ts'
 import type { Counters } from './counters.ts'
+import { EventBatchWriter } from './event-batch.ts'
 import type { Processed } from './pump.ts'
 import type { EventStore } from './store.ts'
+import { tellUnrecoverable } from './unrecoverable.ts'
 
 export interface RebuildOptions {
   readonly bus: Bus
@@ -12,20 +14,31 @@ export interface RebuildOptions {
   readonly process: (delivery: Delivery) => Promise<Processed>
   readonly counters: Counters
   readonly signal: AbortSignal
+  readonly say?: (line: string) => void
 }
 
 /**
- * Replays every range that the store has lost and the ledger still has. What the ledger has no more is counted.
+ * Replays every range that the store has lost and the bus still has. What the bus has no more is counted and said, and the
+ * store told to want it no longer.
  * @returns events that are there again
  */
-export async function rebuildLost({ bus, store, process, counters, signal }: RebuildOptions): Promise<number> {
+export async function rebuildLost({ bus, store, process, counters, signal, say }: RebuildOptions): Promise<number> {
   let stored = 0
-  for (const { partition, from, to } of store.lost()) {
-    const oldest = bus.bounds().get(partition)?.oldest ?? Number.POSITIVE_INFINITY
+  for (const range of store.lost()) {
+    const { partition, from, to } = range
+    const oldest = bus.bounds().get(partition)?.oldest
+    if (oldest === undefined) continue // another process reads that partition
+    const gone = tellUnrecoverable([range], counters, say)
     const start = Math.max(from, oldest)
-    if (start >= to) continue
-    counters.add('store_unrecoverable_records_total', start - from)
-    for await (const delivery of bus.subscribe(new Map([[partition, start]]), signal)) {
+    gone({ partition, from, to: start })
+    const ended = new AbortController()
+    const onGap = (gap: Gap) => {
+      gone(gap)
+      if (gap.to >= to) ended.abort() // nothing follows that we would wait for
+    }
+    if (start >= to) ended.abort()
+    const both = AbortSignal.any([signal, ended.signal])
+    for await (const delivery of bus.subscribe(new Map([[partition, start]]), both, onGap)) {
       const next = delivery.offset + delivery.count
       if (delivery.offset < to) {
         const { events } = await process(delivery)
@@ -33,6 +46,7 @@ export async function rebuildLost({ bus, store, process, counters, signal }: Reb
       }
       if (next >= to) break
     }
+    if (ended.signal.aborted) await store.append(new EventBatchWriter().finish(), partition, to)
   }
   counters.add('store_rebuilt_events_total', stored)
   return stored

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import type { Bus, Delivery } from '../../core/bus.ts'
+import type { Bus, Delivery, Gap } from '../../core/bus.ts'
 import { Counters } from '../../core/counters.ts'
 import type { Processed } from '../../core/pump.ts'
 import { matchAll } from '../../core/query.ts'
@@ -18,11 +18,17 @@ afterAll(() => rmSync(root, { recursive: true }))
 const given = simple(120)
 
 /** A bus whose records are the events by their offset, from `oldest` on, ten a delivery. */
-function busFrom(oldest: number): Pick<Bus, 'subscribe' | 'bounds'> {
+function busFrom(oldest: number, gap?: Gap): Pick<Bus, 'subscribe' | 'bounds'> {
   return {
     bounds: () => new Map([[0, { oldest, next: 120 }]]),
-    async *subscribe(from): AsyncGenerator<Delivery> {
+    async *subscribe(from, signal, onGap): AsyncGenerator<Delivery> {
+      if (signal.aborted) return
       for (let offset = Math.floor((from.get(0) ?? 0) / 10) * 10; offset < 120; offset += 10) {
+        if (gap && offset >= gap.from) {
+          onGap?.(gap)
+          if (signal.aborted) return
+          gap = undefined
+        }
         yield { partition: 0, offset, count: 10, batch: new Uint8Array(0) }
       }
       throw new Error('a live subscription waits for ever')
@@ -74,5 +80,30 @@ test('what the bus has no more is counted, the rest comes back', async () => {
   expect(await rebuildLost(options)).toBe(20)
   expect(counters.get('store_unrecoverable_records_total')).toBe(20)
   expect(await searchAll(store, matchAll)).toHaveLength(100)
+  await store.close()
+})
+
+test.each([
+  ['what the bus has no more at all is counted once and wanted no longer', busFrom(90), 0, 40],
+  [
+    'a gap of the bus up to the end is not waited for',
+    busFrom(0, { partition: 0, from: 60, to: 999, reason: 'x' }),
+    20,
+    20,
+  ],
+])('%s', async (_why, bus, again, gone) => {
+  const store = await damagedStore(mkdtempSync(join(root, 'c-')))
+  await expect(searchAll(store, matchAll)).rejects.toMatchObject({ code: 'SEGMENT_CORRUPT' })
+  const counters = new Counters()
+  const said: string[] = []
+  const say = (line: string) => void said.push(line)
+  const options = { bus: bus as Bus, store, process, counters, signal: new AbortController().signal, say }
+  expect(await rebuildLost(options)).toBe(again)
+  expect(await rebuildLost(options)).toBe(0)
+  expect(counters.get('store_unrecoverable_records_total')).toBe(gone)
+  expect(said).toHaveLength(1)
+  await store.flush()
+  expect([store.lost(), store.durable().get(0)]).toEqual([[], 120])
+  expect(await searchAll(store, matchAll)).toHaveLength(80 + again)
   await store.close()
 })
