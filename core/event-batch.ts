@@ -33,8 +33,15 @@ interface PathNode {
   /** Its first child, and the sibling after it, when they came last: events have their fields in the same order. */
   head: PathNode | undefined
   next: PathNode | undefined
+  /** The ones before those: events of two kinds that take turns. */
+  head2: PathNode | undefined
+  next2: PathNode | undefined
   /** The path in UTF-8, once a batch had it. */
   bytes: Buffer | undefined
+  /** What this batch last had here, where its field begins (tag and all), and how long that is: 0 before there is one. */
+  text: string
+  textAt: number
+  textBytes: number
 }
 
 const newNode = (key: string, path: string): PathNode => ({
@@ -44,7 +51,12 @@ const newNode = (key: string, path: string): PathNode => ({
   index: -1,
   head: undefined,
   next: undefined,
+  head2: undefined,
+  next2: undefined,
   bytes: undefined,
+  text: '',
+  textAt: 0,
+  textBytes: 0,
 })
 
 /** Names kept from batch to batch: senders of JSON choose their keys, and could choose new ones for ever. */
@@ -54,6 +66,10 @@ const MAX_KEPT_NAMES = 20_000
 const SHORT_CHARS = 12
 /** An address stands in an event four times. Texts up to this length are copied from where they were written last. */
 const RECENT_CHARS = 23
+/** Longer texts are not looked for where the last event had its own. */
+const SAME_CHARS = 64
+/** Copies go by eight bytes, and may write so many past their end. */
+const SLACK = 8
 
 export class EventBatchWriter {
   #buf = Buffer.allocUnsafeSlow(256 * 1024)
@@ -101,7 +117,11 @@ export class EventBatchWriter {
       out.set(bytes, at)
       at += bytes.length
     }
-    for (const node of this.#names) node.index = -1
+    for (const node of this.#names) {
+      node.index = -1
+      node.text = ''
+      node.textBytes = 0
+    }
     this.#names = []
     this.#recent.fill('')
     if (this.#kept > MAX_KEPT_NAMES) {
@@ -146,15 +166,26 @@ export class EventBatchWriter {
       if (value === undefined || value === null) continue
       if (depth === 0 && key === '@timestamp') continue
       let node = last === undefined ? parent.head : last.next
-      if (node === undefined || node.key !== key) {
-        node = this.#child(parent, key)
-        if (last === undefined) parent.head = node
-        else last.next = node
-      }
+      if (node === undefined || node.key !== key) node = this.#turn(parent, last, key)
       last = node
-      if (Array.isArray(value)) for (const element of value) this.#value(element, node, true, depth)
+      if (typeof value === 'string') this.#string(node, value, inArray)
+      else if (Array.isArray(value)) for (const element of value) this.#value(element, node, true, depth)
       else this.#value(value, node, inArray, depth)
     }
+  }
+
+  /** Another child follows than the last time: most often the one of the time before. */
+  #turn(parent: PathNode, last: PathNode | undefined, key: string): PathNode {
+    let node = last === undefined ? parent.head2 : last.next2
+    if (node === undefined || node.key !== key) node = this.#child(parent, key)
+    if (last === undefined) {
+      parent.head2 = parent.head
+      parent.head = node
+    } else {
+      last.next2 = last.next
+      last.next = node
+    }
+    return node
   }
 
   #child(parent: PathNode, key: string): PathNode {
@@ -169,12 +200,8 @@ export class EventBatchWriter {
 
   #value(value: EcsValue, node: PathNode, inArray: boolean, depth: number): void {
     if (typeof value === 'string') this.#string(node, value, inArray)
-    else if (typeof value === 'number') {
-      if (!Number.isFinite(value)) return
-      const at = this.#field(node, inArray ? FieldTag.number | IN_ARRAY : FieldTag.number, 8)
-      this.#view.setFloat64(at, value, true)
-      this.#at = at + 8
-    } else if (typeof value === 'boolean') {
+    else if (typeof value === 'number') this.#number(node, value, inArray)
+    else if (typeof value === 'boolean') {
       const at = this.#field(node, inArray ? FieldTag.boolean | IN_ARRAY : FieldTag.boolean, 1)
       this.#buf[at] = value ? 1 : 0
       this.#at = at + 1
@@ -182,9 +209,29 @@ export class EventBatchWriter {
     else if (value !== null && value !== undefined) this.#object(value, node, inArray, depth + 1)
   }
 
+  #number(node: PathNode, value: number, inArray: boolean): void {
+    if (!Number.isFinite(value)) return
+    const at = this.#field(node, inArray ? FieldTag.number | IN_ARRAY : FieldTag.number, 8)
+    this.#view.setFloat64(at, value, true)
+    this.#at = at + 8
+  }
+
   #string(node: PathNode, value: string, inArray: boolean): void {
     const { length } = value
-    const at = this.#field(node, inArray ? FieldTag.string | IN_ARRAY : FieldTag.string, 4 + length * 3)
+    const tag = inArray ? FieldTag.string | IN_ARRAY : FieldTag.string
+    // half of an event is what the one before had: field and all
+    if (node.text === value && node.textBytes > 0) {
+      const from = node.textAt
+      const fieldBytes = node.textBytes
+      this.#reserve(fieldBytes)
+      const at = this.#at
+      this.#copy(from, at, fieldBytes)
+      this.#buf[at + 2] = tag
+      this.#fieldCount++
+      this.#at = at + fieldBytes
+      return
+    }
+    const at = this.#field(node, tag, 4 + length * 3)
     const start = at + 4
     const buf = this.#buf
     let bytes = 0
@@ -196,8 +243,8 @@ export class EventBatchWriter {
       }
     if (bytes < length) {
       if (length <= RECENT_CHARS && this.#recent[length] === value) {
-        const from = this.#recentAt[length] as number
-        for (; bytes < length; bytes++) buf[start + bytes] = buf[from + bytes] as number
+        this.#copy(this.#recentAt[length] as number, start, length)
+        bytes = length
       } else {
         bytes = buf.write(value, start, length * 3)
         if (bytes === length && length <= RECENT_CHARS) {
@@ -208,6 +255,18 @@ export class EventBatchWriter {
     }
     this.#view.setUint32(at, bytes, true)
     this.#at = start + bytes
+    if (length <= SAME_CHARS) {
+      node.text = value
+      node.textAt = at - 3
+      node.textBytes = 7 + bytes
+    }
+  }
+
+  /** Within what #reserve made room for. The places do not overlap. */
+  #copy(from: number, to: number, bytes: number): void {
+    const view = this.#view
+    // Whole words, the last one past the end: what it writes there is written over. Not floats, which change NaNs
+    for (let i = 0; i < bytes; i += 8) view.setBigUint64(to + i, view.getBigUint64(from + i, true), true)
   }
 
   /** Begins a field: makes room, names it. Answers where its value goes. */
@@ -222,7 +281,7 @@ export class EventBatchWriter {
   }
 
   #reserve(more: number): void {
-    if (this.#at + more > this.#buf.length) this.#grow(more)
+    if (this.#at + more + SLACK > this.#buf.length) this.#grow(more + SLACK)
   }
 
   #grow(more: number): void {
