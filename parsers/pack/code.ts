@@ -11,11 +11,13 @@
 // the code through JSON.stringify only; everything that is no text is handed over as a value (`use`). A piece that says
 // nothing is called as it is. The generated function does what the pieces do: generated.test.ts holds them side by side.
 //
-// Variables of a generated function: `c` the context, `s` the source whose keys were marked last, `v` the value in hand, `r` as it was before it was made to fit,
-// `o` and `n` an object and the one below it, `m` a match, `b` when a try began, `f` a function that was looked up.
+// Variables of a generated function: `c` the context, `v` the value in hand, `r` as it was before it was made to fit, `o` and
+// `n` an object and the one below it, `m` a match, `b` when a try began, `f` a function that was looked up, `s` the source
+// whose keys are known, `t` what they say, `w` what they say of one list.
 
-import type { EcsEvent, EcsValue } from '../../core/event.ts'
+import type { EcsValue } from '../../core/event.ts'
 import type { Getter, PackContext, Step } from './context.ts'
+import { SourceKeys } from './source-keys.ts'
 
 /** Statements for a piece; a condition gives an expression. @param no what to do when a step says no: a statement */
 export type Emit = (code: Code, no: string) => string
@@ -45,17 +47,15 @@ export function withCode<F extends object>(run: F, emit: Emit): F {
 export class Code {
   /** False when the pack has no `keep`: nobody asks then which names of the source were used. */
   readonly keeps: boolean
+  /** Shared by all functions of a pack. */
+  readonly keys: SourceKeys
   readonly #values: unknown[] = []
   readonly #names = new Map<unknown, string>()
   #labels = 0
-  /** Key of the source -> lists of names (`hasOne`) it is in. */
-  readonly #listsOf = new Map<string, number[]>()
-  #lists = 0
-  /** One a list: 1 when the source has a key of it. */
-  readonly #marks: number[] = []
 
-  constructor(keeps: boolean) {
+  constructor(keeps: boolean, keys: SourceKeys) {
     this.keeps = keeps
+    this.keys = keys
   }
 
   /** The name under which generated code knows a value. */
@@ -98,49 +98,38 @@ export class Code {
 
   /** A step as a function of its own, made when it first runs: what a line seldom needs stays out of the way. */
   apart(run: Step, no: string): string {
-    return `if (!${this.use(generated(run, this.keeps))}(c)) ${no}`
+    return `if (!${this.use(generated(run, this.keeps, this.keys))}(c)) ${no}`
   }
 
   /**
-   * An expression: the source has one of these keys. The keys of a source are looked up once, however many lists there
-   * are: a pack that knows fifty names for each of fifty fields reads an object of seven keys with seven look-ups.
+   * An expression: which of these keys the source has, as `w`; one bit each, as `bitOf` says. The keys of a source are looked
+   * at once, however many lists there are: a pack that knows fifty names for each of fifty fields reads an object of seven
+   * keys with seven steps.
    */
-  hasOne(keys: readonly string[]): string {
-    const list = this.#lists++
-    this.#marks.push(0)
-    for (const key of new Set(keys)) this.#listsOf.set(key, [...(this.#listsOf.get(key) ?? []), list])
-    const [marks, listsOf] = [this.use(this.#marks), this.use(this.#listsOf)]
-    return `(s === c.source || ${this.use(markLists)}(s = c.source, ${listsOf}, ${marks}), ${marks}[${list}] === 1)`
+  which(keys: readonly string[]): string {
+    const list = this.keys.add(keys)
+    return `(w = (s === c.source ? t : t = ${this.use(this.keys)}.find(s = c.source))[${list}])`
   }
 
   build(body: string): Step {
     const bind = this.#values.map((_, i) => `const k${i} = k[${i}]`).join('\n')
     return new Function(
       'k',
-      `'use strict'\n${bind}\nreturn function (c) {\nlet s, v, r, o, n, m, b, f\n${body}\nreturn true }`,
+      `'use strict'\n${bind}\nreturn function (c) {\nlet s, t = [], w, v, r, o, n, m, b, f\n${body}\nreturn true }`,
     )(this.#values) as Step
   }
-}
-
-function markLists(source: EcsEvent | undefined, listsOf: ReadonlyMap<string, number[]>, marks: number[]): true {
-  marks.fill(0)
-  for (const key in source) {
-    const lists = listsOf.get(key)
-    if (lists) for (let i = 0; i < lists.length; i++) marks[lists[i] as number] = 1
-  }
-  return true
 }
 
 const made = new WeakMap<Step, Step>()
 
 /** The same step as one function. Code is made when it first runs: of a hundred packs a node needs a few. */
-export function generated(step: Step, keeps: boolean): Step {
+export function generated(step: Step, keeps: boolean, keys = new SourceKeys()): Step {
   let found = made.get(step)
   if (!found) {
     let run: Step | undefined
     found = (context) => {
       if (run === undefined) {
-        const code = new Code(keeps)
+        const code = new Code(keeps, keys)
         run = code.build(code.step(step, 'return false'))
       }
       return run(context)

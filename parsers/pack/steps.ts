@@ -157,8 +157,8 @@ const switchStep: Compile = (value, where, env) => {
       return step ? step(context) : true
     },
     (code, no) => {
-      const apart = new Map([...cases].map(([key, step]) => [key, generated(step, code.keeps)]))
-      const other = otherwise && generated(otherwise, code.keeps)
+      const apart = new Map([...cases].map(([key, step]) => [key, generated(step, code.keeps, code.keys)]))
+      const other = otherwise && generated(otherwise, code.keeps, code.keys)
       return `${code.get(on)}
 f = ${code.use(choose)}(v, ${code.use(apart)})${other ? ` ?? ${code.use(other)}` : ''}
 if (f !== undefined && !f(c)) ${no}`

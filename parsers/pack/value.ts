@@ -9,6 +9,7 @@ import { toBoolean, toFloat, toIp, toLong } from './coerce.ts'
 import type { CompileEnv, Getter, PackContext } from './context.ts'
 import { pairsToObject, toSnake, withoutEmpty } from './objects.ts'
 import { compileGet, parsePath } from './path.ts'
+import { bitOf } from './source-keys.ts'
 import { dnsType, readDnsAnswers, readHashes, splitArguments } from './windows-texts.ts'
 
 type Where = readonly (string | number)[]
@@ -77,12 +78,12 @@ function firstOf(alternatives: readonly Getter[]): Getter {
     },
     (code) => {
       const end = code.label()
-      const tries = alternatives.map(
-        (alternative) =>
-          `${code.get(alternative)}\nif (v !== undefined && v !== null && v !== '' && v !== '-') break ${end}`,
-      )
       const keys = keysOf(alternatives)
-      const none = keys ? `if (!${code.hasOne(keys)}) { v = undefined; break ${end} }\n` : ''
+      const tries = alternatives.map((alternative, i) => {
+        const read = `${code.get(alternative)}\nif (v !== undefined && v !== null && v !== '' && v !== '-') break ${end}`
+        return keys ? `if (w & ${bitOf(keys, i)}) { ${read} }` : read
+      })
+      const none = keys ? `if (!${code.which(keys)}) { v = undefined; break ${end} }\n` : ''
       return `${end}: { ${none}${tries.join('\n')}\nv = undefined }`
     },
   )
