@@ -9,6 +9,9 @@ import type { Pack } from './pack/pack.ts'
 import type { TimeContext } from './time/time.ts'
 import { utc } from './time/zone.ts'
 
+/** Looking at the characters of a text costs as much as so many patterns that do not match. */
+const MANY = 4
+
 /** One per parser, reused from line to line; nothing of a line outlives it. */
 export class BodyReader {
   readonly #choose: PackChooser
@@ -77,7 +80,10 @@ export class BodyReader {
       if (program) for (const pack of program) if (hinted.includes(pack) && this.#try(pack, line)) return pack
       for (const pack of hinted) if (mayRead(pack, line) && this.#try(pack, line)) return pack
     }
-    if (program) for (const pack of program) if (this.#try(pack, line)) return pack
+    if (program)
+      for (const pack of program)
+        if ((pack.groks.length < MANY || json !== undefined || choose.mayKnow(pack, body)) && this.#try(pack, line))
+          return pack
     for (const pack of choose.ofFile(origin.peer)) if (this.#try(pack, line)) return pack
     if (json) {
       for (const pack of choose.ofJson(json)) if (this.#try(pack, line)) return pack

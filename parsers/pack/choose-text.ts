@@ -3,7 +3,7 @@
 //   first character -> packs that know texts which begin so (found out once a character)
 //     -> those whose characters the text has, by a mask of the 128 -> those whose words it has
 
-import { either, markChars, mayBegin, needOfTexts, type TextNeed } from './needs.ts'
+import { either, MAX_MARKED, markChars, mayBegin, needOfTexts, type TextNeed } from './needs.ts'
 import type { Pack } from './pack.ts'
 
 interface Entry {
@@ -17,8 +17,6 @@ interface Entry {
 const NONE: readonly Pack[] = []
 /** Characters past ASCII share the last list. */
 const OTHER = 128
-/** Marking the characters of a longer text costs more than it spares. */
-const MAX_MARKED = 4096
 const ALL = [-1, -1, -1, -1]
 const ANY: readonly TextNeed[] = [{ first: undefined, chars: [0, 0, 0, 0] }]
 

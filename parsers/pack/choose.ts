@@ -3,6 +3,7 @@
 import type { EcsEvent } from '../../core/event.ts'
 import { JsonIndex } from './choose-json.ts'
 import { TextIndex } from './choose-text.ts'
+import { mayFulfil } from './needs.ts'
 import type { Pack } from './pack.ts'
 
 const NONE: readonly Pack[] = []
@@ -60,6 +61,11 @@ export class PackChooser {
     if (slash >= 0)
       return this.#byProgram.get(name.slice(slash + 1)) ?? this.#byProgram.get(name.slice(0, name.indexOf('/'))) ?? NONE
     return (paren > 0 ? this.#byProgram.get(name.slice(0, paren)) : undefined) ?? NONE
+  }
+
+  /** False when no pattern of the pack can read the text, told by the characters it has. */
+  mayKnow({ needs }: Pack, text: string): boolean {
+    return needs === undefined || mayFulfil(needs, text)
   }
 
   /** Packs whose files live under such a path. */

@@ -16,12 +16,25 @@ export interface TextNeed {
 
 const NONE: CharMask = [0, 0, 0, 0]
 
-/** Every pattern's need: a text that a grok step reads fulfils one of them. */
+/** More choices of words than this are not told apart. */
+const MAX_CHOICES = 8
+
+/** Every pattern's needs: a text that a grok step reads fulfils one of them. */
 export function needsOf(grok: Grok): TextNeed[] {
-  return grok.required.map((required, i) => ({
-    first: grok.firsts[i],
-    chars: required.reduce((mask, anyOf) => either(mask, anyOf.map(maskOf).reduce(both)), NONE),
-  }))
+  return grok.required.flatMap((required, i) => {
+    const first = grok.firsts[i]
+    const chars = required.reduce((mask, anyOf) => either(mask, anyOf.map(maskOf).reduce(both)), NONE)
+    // one of several words that have no letter in common: a need for each
+    const choice = required.find(
+      (anyOf) =>
+        anyOf.length <= MAX_CHOICES &&
+        anyOf
+          .map(maskOf)
+          .reduce(both)
+          .every((bits) => bits === 0),
+    )
+    return choice ? choice.map((text) => ({ first, chars: either(chars, maskOf(text)) })) : [{ first, chars }]
+  })
 }
 
 /** True when a text that begins so may be read: `unit` is its first character, NaN when it is empty. */
@@ -47,4 +60,28 @@ export function markChars(text: string, mask: Int32Array): void {
     // no branch: which of the four words it is cannot be foretold
     mask[(unit >> 5) & 3]! |= 1 << (unit & 31)
   }
+}
+
+/** Marking the characters of a longer text costs more than it spares. */
+export const MAX_MARKED = 4096
+const marked = new Int32Array(4)
+
+/** False when the text lacks a character, or begins with one, that all of the needs rule out. */
+export function mayFulfil(needs: readonly TextNeed[], text: string): boolean {
+  if (text.length > MAX_MARKED) return true
+  markChars(text, marked)
+  const unit = text.charCodeAt(0)
+  for (let i = 0; i < needs.length; i++) {
+    const need = needs[i] as TextNeed
+    const { chars } = need
+    if (
+      (chars[0] & ~(marked[0] as number)) === 0 &&
+      (chars[1] & ~(marked[1] as number)) === 0 &&
+      (chars[2] & ~(marked[2] as number)) === 0 &&
+      (chars[3] & ~(marked[3] as number)) === 0 &&
+      (!(unit < 128) || mayBegin(need, unit))
+    )
+      return true
+  }
+  return false
 }
