@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { templateOf } from './template.ts'
+import { MAX_CHARACTERS, templateOf } from './template.ts'
 
 test.each([
   ['a number is what differs', 'order 17 failed', 'order * failed'],
@@ -27,4 +27,37 @@ test('a template is short whatever the text, and every text has one', () => {
     { interruptAfterTimeLimit: 1000 },
   )
   expect(templateOf('a '.repeat(100))).toMatch(/^(a ){40}…$/)
+})
+
+test('which word with a digit it is does not show', () => {
+  const part = fc.constantFrom(
+    'a',
+    'k7',
+    '9',
+    'dead',
+    'beef',
+    '"',
+    "'",
+    '=',
+    ':',
+    ' ',
+    ',',
+    '(',
+    ')',
+    '-',
+    '_',
+    '.',
+    'zz',
+    '<',
+  )
+  const run = fc
+    .string({ unit: fc.constantFrom('a', 'F', '3', '_'), minLength: 1, maxLength: 80 })
+    .map((one) => `${one}7`)
+  fc.assert(
+    fc.property(fc.array(fc.oneof(part, run), { maxLength: 12 }), (parts) => {
+      const text = parts.join('').slice(0, MAX_CHARACTERS)
+      expect(templateOf(text.replace(/\w*\d\w*/g, '0'))).toBe(templateOf(text))
+    }),
+    { numRuns: 5000, interruptAfterTimeLimit: 3000 },
+  )
 })

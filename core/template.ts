@@ -3,11 +3,13 @@
 
 /** Words of a template; what follows is one `…`. */
 const MAX_WORDS = 40
-const MAX_CHARACTERS = 1024
+export const MAX_CHARACTERS = 1024
 
 /**
  * Words are what blanks part; signs at their ends stay. A word with a digit, of hex digits (8 or more), in quotes, or
- * longer than 64 characters is `*`; in `key=value` and `key:value` the value alone.
+ * longer than 64 characters is `*`; in `key=value` and `key:value` the value alone. In a text of at most MAX_CHARACTERS a run
+ * of ASCII letters, digits and `_` with a digit in it may be any other such run: the template is the same. The store asks
+ * once for all texts that differ in nothing else.
  */
 export function templateOf(text: string): string {
   const head = text.length > MAX_CHARACTERS ? text.slice(0, MAX_CHARACTERS) : text

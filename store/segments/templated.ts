@@ -94,6 +94,31 @@ export class TemplatedBlock {
     return members
   }
 
+  /** Per template, 1 where no value of the block is longer than this; not told of the raw one. */
+  within(length: number): Uint8Array {
+    const { rows, base, templates } = this
+    const { starts } = this.variables
+    const { starts: templateStarts } = templates.dictionary
+    const out = new Uint8Array(rows.length)
+    for (let id = 0; id < rows.length; id++) {
+      const step = rows[id] as number
+      if (step === 0 || templates.isRaw(id)) continue
+      const slots = templates.slots[id] as number
+      let longest = (templateStarts[id + 1] as number) - (templateStarts[id] as number) - slots
+      let at = base[id] as number
+      for (let k = 0; k < slots; k++) {
+        let most = 0
+        for (const end = at + step; at < end; at++) {
+          const size = (starts[at + 1] as number) - (starts[at] as number) - 1
+          if (size > most) most = size
+        }
+        longest += most
+      }
+      if (longest <= length) out[id] = 1
+    }
+    return out
+  }
+
   text(value: number): string {
     const id = this.ids[value] as number
     let row = 0

@@ -4,9 +4,11 @@ import type { Cell } from '../../../core/cells.ts'
 import type { Scalar } from '../../../core/event.ts'
 import { tooMany } from '../../../core/measures.ts'
 import type { GroupKey } from '../../../core/query.ts'
-import { templateOf } from '../../../core/template.ts'
+import { MAX_CHARACTERS, templateOf } from '../../../core/template.ts'
 import { eachValue, type Selected } from '../aggregate.ts'
-import { DictionaryBuilder, dictionaryString } from '../dictionary.ts'
+import type { PlainValues } from '../block-codec.ts'
+import { type Dictionary, DictionaryBuilder, dictionaryString } from '../dictionary.ts'
+import { MARK } from '../template-split.ts'
 import { toIso } from '../values.ts'
 import type { SegmentView } from '../view.ts'
 
@@ -14,6 +16,7 @@ const MAX_VALUES = 4_000_000
 const MAX_TEXT_BYTES = 256 * 1024 * 1024
 const MAX_PATTERNS = 100_000
 const MAX_BINS = 200_000
+const MARK_TEXT = String.fromCharCode(MARK)
 
 export interface RowIds {
   /** By row: the id of its first value. */
@@ -174,6 +177,9 @@ class Patterns implements KeyColumn {
   readonly #field: string
   readonly #ids = new Map<string, number>()
   readonly #templates: string[] = []
+  /** Id of a text or template there -> id here. */
+  #dictionary: Dictionary | undefined
+  #known = new Int32Array(0)
   /** Neighbouring lines are often of one text. */
   readonly #seen = new Map<string, number>()
 
@@ -182,10 +188,55 @@ class Patterns implements KeyColumn {
   }
 
   ids(selected: Selected): RowIds {
+    return this.#fast(selected) ?? this.#slow(selected)
+  }
+
+  #slow(selected: Selected): RowIds {
     const first = new Int32Array(selected.n)
     eachValue(selected, this.#field, (row, value) => {
       if (first[row] === 0) first[row] = this.#idOf(String(value))
     })
+    return { first }
+  }
+
+  /** Once a template or text of the segment, where the field is text alone and not plain. */
+  #fast({ segment, block, rows, n }: Selected): RowIds | undefined {
+    const columns = segment.field(this.#field)
+    if (!columns) return this.#field === '@timestamp' ? undefined : { first: new Int32Array(n) }
+    const [text, number, flag] = columns
+    if (!text || number || flag) return undefined
+    const values = segment.strings(text, block)
+    if (!values) return { first: new Int32Array(n) }
+    const { templated } = values
+    const ids = templated ? templated.ids : values.ids
+    if (!ids) return undefined
+    const dictionary = templated ? templated.templates.dictionary : segment.dictionary(text)
+    if (this.#dictionary !== dictionary || this.#known.length < dictionary.count) {
+      this.#dictionary = dictionary
+      this.#known = new Int32Array(dictionary.count)
+    }
+    const known = this.#known
+    const within = templated?.within(MAX_CHARACTERS)
+    const shapeIds = segment.shapeIds(block)
+    const counts = segment.shapes.countsFor(text.index)
+    const first = new Int32Array(n)
+    let at = 0
+    for (let i = 0; i < n; i++) {
+      const count = counts[shapeIds[i] as number] as number
+      if (count > 0 && rows[i] === 1) {
+        const id = ids[at] as number
+        if (within && within[id] === 0) first[i] = this.#idOf(plainText(values.plain as PlainValues, at))
+        else {
+          let mine = known[id] as number
+          if (mine === 0) {
+            mine = this.#idOf(dictionaryString(dictionary, id).replaceAll(MARK_TEXT, templated ? '0' : MARK_TEXT))
+            known[id] = mine
+          }
+          first[i] = mine
+        }
+      }
+      at += count
+    }
     return { first }
   }
 
@@ -208,3 +259,6 @@ class Patterns implements KeyColumn {
     return id
   }
 }
+
+const plainText = ({ bytes, starts }: PlainValues, value: number): string =>
+  bytes.toString('utf8', starts[value], (starts[value + 1] as number) - 1)
