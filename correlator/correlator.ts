@@ -197,6 +197,9 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
       list.map(({ user, index }) => ({ correlation: correlations.get(user) as Correlation, index })),
     )
 
+  /** What builds on others comes after them. */
+  const inOrder = [...correlations.values()]
+  const derivedNow: Derived[] = []
   let watermark = Number.NEGATIVE_INFINITY
   /** See `anticipate`. */
   let anticipated = watermark
@@ -268,11 +271,12 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
   /** @param settled event time before which nothing can come any more */
   function advance(settled: number, changes: AlertChange[]): void {
     const awaited = anticipated - allowedLatenessMs
-    for (const [id, correlation] of correlations) {
-      const derived: Derived[] = []
-      correlation.advance(settled - correlation.holdMs, awaited - correlation.holdMs, changes, derived)
-      if (derived.length === 0) continue
-      for (const { correlation: above, index } of users.get(id) ?? []) {
+    for (let i = 0; i < inOrder.length; i++) {
+      const correlation = inOrder[i] as Correlation
+      correlation.advance(settled - correlation.holdMs, awaited - correlation.holdMs, changes, derivedNow)
+      if (derivedNow.length === 0) continue
+      const derived = derivedNow.splice(0)
+      for (const { correlation: above, index } of users.get(correlation.spec.id) ?? []) {
         const counts = above.spec.type !== 'temporal' && above.spec.type !== 'temporal_ordered'
         for (const one of derived) if (one.point.opening || !counts) above.derive(one, index)
       }
@@ -359,15 +363,19 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
 
     push(matches, to) {
       const changes: AlertChange[] = []
-      for (const match of matches) {
+      // By index, and nothing made that is not kept: this runs for every match.
+      for (let m = 0; m < matches.length; m++) {
+        const match = matches[m] as RuleMatch
         const found = knownRules.get(match.ruleId) ?? known(match.ruleId)
         if (!found || !Number.isFinite(match.timestamp)) {
           counters?.add('correlate_unusable_matches_total', 1, { reason: found ? 'no_time' : 'unknown_rule' })
           continue
         }
-        for (const { rule, exception } of match.excepted ?? [])
-          counters?.add('correlate_excepted_matches_total', 1, { rule, exception })
-        if (isExcepted(match, match.ruleId)) continue
+        if (match.excepted !== undefined) {
+          for (const { rule, exception } of match.excepted)
+            counters?.add('correlate_excepted_matches_total', 1, { rule, exception })
+          if (isExcepted(match, match.ruleId)) continue
+        }
         // Too late for its fold is not too late to be told: better an alert of its own than none.
         const late = found.folded && match.timestamp < watermark - allowedLatenessMs
         if (found.single || late) single(found.rule, match, changes)
@@ -377,9 +385,12 @@ export function createCorrelator(specs: readonly CorrelationSpec[], options: Cor
         if (!isSameFlat(found.entities, match.entities)) found.entities = match.entities
         const mark = newMark()
         let plain: StoredMatch | undefined
-        for (const { correlation, index } of interested)
-          if (!(late && correlation.spec.id.startsWith(GROUPED)) && !isExcepted(match, correlation.spec.id))
-            plain = correlation.insert(match, index, why, found.entities, mark, plain)
+        for (let i = 0; i < interested.length; i++) {
+          const { correlation, index } = interested[i] as Known['users'][number]
+          if (late && correlation.spec.id.startsWith(GROUPED)) continue
+          if (match.excepted !== undefined && isExcepted(match, correlation.spec.id)) continue
+          plain = correlation.insert(match, index, why, found.entities, mark, plain)
+        }
       }
       if (to > watermark) watermark = to
       advance(watermark - allowedLatenessMs, changes)

@@ -90,6 +90,8 @@ export class Correlation {
   /** The most values that a match had. */
   #widest = 1
   readonly #measure: string
+  /** Its values are counted, not measured. */
+  readonly #counts: boolean
   #horizon = Number.NEGATIVE_INFINITY
   /** Windows that end before were judged, though events may still come that change it; see `WindowCorrelator.anticipate`. */
   #anticipated = Number.NEGATIVE_INFINITY
@@ -106,6 +108,7 @@ export class Correlation {
     this.holdMs = options.holdMs
     this.rules = groupRules(spec, options)
     this.#measure = spec.condition.fields.length > 0 ? spec.condition.fields.join(', ') : spec.type
+    this.#counts = spec.type === 'value_count' || spec.type === 'first_seen'
     this.#plain = spec.condition.fields.length === 0 && !this.rules.points
     this.#sides = spec.rules.map(({ id }, index) => ({
       rules: indexList(index),
@@ -242,8 +245,13 @@ export class Correlation {
 
   /** What the condition's fields say of a match. */
   #measured(match: Valued, { fields }: Side): StoredMatch['values'] {
-    const first = fieldValues(match, fields[0] as string)
-    if (this.spec.type !== 'value_count' && this.spec.type !== 'first_seen') {
+    const name = fields[0] as string
+    if (fields.length === 1 && this.#counts && Object.hasOwn(match.fields, name)) {
+      const value = match.fields[name]
+      if (typeof value === 'string') return value // the usual case, without a list
+    }
+    const first = fieldValues(match, name)
+    if (!this.#counts) {
       const numbers = first
         .slice(0, MAX_ELEMENTS)
         .map((value) => (typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value)))

@@ -62,7 +62,8 @@ export interface CorrelationSpec extends RuleInfo {
 }
 
 export function satisfies(value: number, bounds: readonly Bound[]): boolean {
-  for (const { op, value: limit } of bounds) {
+  for (let i = 0; i < bounds.length; i++) {
+    const { op, value: limit } = bounds[i] as Bound
     const holds =
       op === 'gte'
         ? value >= limit
