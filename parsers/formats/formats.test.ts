@@ -209,3 +209,19 @@ describe('a log event of CloudWatch', () => {
     expect(readCloudWatch({ ...event, ...(timestamp === undefined ? {} : { timestamp }) })?.timeMs).toBe(timeMs)
   })
 })
+
+test('a text of pairs is read the same whatever keys the one before had', () => {
+  const word = fc.constantFrom('a', 'ab', 'b', 'a key', 'longer-than-most', '', 'a\u00a0', '__proto__')
+  const pair = fc.tuple(word, fc.constantFrom('=', ' =', ':', ' '), fc.constantFrom('1', '"x y"', '', "'"))
+  const text = fc.array(pair, { maxLength: 6 }).map((pairs) => pairs.map((parts) => parts.join('')).join(' '))
+  const signs = fc.constantFrom({}, { pairs: ';' }, { between: ':' }, { spaces: true })
+  fc.assert(
+    fc.property(text, text, signs, (before, then, options) => {
+      readKeyValue('', { pairs: '\u0001' }) // other signs: nothing is remembered
+      const alone = readKeyValue(then, options)
+      readKeyValue(before, options)
+      expect(readKeyValue(then, options)).toEqual(alone)
+    }),
+    { numRuns: 2000 },
+  )
+})

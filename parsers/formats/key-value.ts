@@ -13,6 +13,15 @@ export interface KeyValueOptions {
 
 const MAX_PAIRS = 1000
 
+// The keys of the text read last, in their order, and the signs they were read with: lines of one kind have the same keys,
+// and a text that is known already need be neither cut out nor looked up.
+const known: (string | undefined)[] = []
+/** A longer one would be a view into its line, and hold that in memory. */
+const MAX_KNOWN_CHARS = 12
+const MAX_KNOWN = 64
+let knownBetween = -1
+let knownPairs: number | undefined = -1
+
 /**
  * `k=v k2="a \"quoted\" b" k3='x' flag`. Values are text. A key that comes again makes an array. A word without a value is
  * skipped. Quotes belong to the format only at the start of a value; `\"` and `\\` inside are taken off.
@@ -22,6 +31,11 @@ export function readKeyValue(text: string, options: KeyValueOptions = {}): EcsEv
   const between = (options.between ?? '=').charCodeAt(0)
   const pairs = options.pairs?.charCodeAt(0)
   const isGap = (c: number) => (pairs === undefined ? c === 32 || c === 9 || c === 10 || c === 13 : c === pairs)
+  if (between !== knownBetween || pairs !== knownPairs) {
+    known.length = 0
+    knownBetween = between
+    knownPairs = pairs
+  }
   const out: EcsEvent = {}
   let count = 0
   let at = 0
@@ -32,12 +46,17 @@ export function readKeyValue(text: string, options: KeyValueOptions = {}): EcsEv
       continue
     }
     const keyStart = at
-    while (at < text.length && !isGap((c = text.charCodeAt(at))) && c !== between) at++
-    if (at >= text.length || c !== between || at === keyStart) {
-      at++
-      continue
+    let key = count < MAX_KNOWN ? known[count] : undefined
+    if (key !== undefined && text.charCodeAt(at + key.length) === between && text.startsWith(key, at)) at += key.length
+    else {
+      while (at < text.length && !isGap((c = text.charCodeAt(at))) && c !== between) at++
+      if (at >= text.length || c !== between || at === keyStart) {
+        at++
+        continue
+      }
+      key = text.slice(keyStart, at).trimEnd()
+      if (count < MAX_KNOWN) known[count] = key.length <= MAX_KNOWN_CHARS ? key : undefined
     }
-    const key = text.slice(keyStart, at).trimEnd()
     at++
     // `key: value; key: value`: blanks are layout where something else ends a pair
     if (pairs !== undefined) while (text.charCodeAt(at) === 32) at++

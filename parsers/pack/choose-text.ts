@@ -3,7 +3,7 @@
 //   first character -> packs that know texts which begin so (found out once a character)
 //     -> those whose characters the text has, by a mask of the 128 -> those whose words it has
 
-import { either, MAX_MARKED, markChars, mayBegin, needOfTexts, type TextNeed } from './needs.ts'
+import { charsOf, either, MAX_MARKED, mayBegin, needOfTexts, type TextNeed } from './needs.ts'
 import type { Pack } from './pack.ts'
 
 interface Entry {
@@ -23,7 +23,6 @@ const ANY: readonly TextNeed[] = [{ first: undefined, chars: [0, 0, 0, 0] }]
 export class TextIndex {
   readonly #packs: readonly Pack[]
   readonly #byFirst: (readonly Entry[] | undefined)[] = new Array(OTHER + 1).fill(undefined)
-  readonly #mask = new Int32Array(4)
   readonly #found: Pack[] = []
 
   /** @param packs in the order in which they are asked */
@@ -38,9 +37,7 @@ export class TextIndex {
     const first = unit < OTHER ? unit : OTHER
     const entries = (this.#byFirst[first] ??= this.#beginning(first))
     if (entries.length === 0) return NONE
-    const mask = this.#mask
-    if (text.length <= MAX_MARKED) markChars(text, mask)
-    else mask.set(ALL)
+    const mask = text.length <= MAX_MARKED ? charsOf(text) : ALL
     const a = ~(mask[0] as number)
     const b = ~(mask[1] as number)
     const c = ~(mask[2] as number)

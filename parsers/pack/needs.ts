@@ -65,20 +65,30 @@ export function markChars(text: string, mask: Int32Array): void {
 /** Marking the characters of a longer text costs more than it spares. */
 export const MAX_MARKED = 4096
 const marked = new Int32Array(4)
+let markedText = ''
+
+/** The characters of a text, as markChars says them; valid until the next call. One text is asked about several times. */
+export function charsOf(text: string): Int32Array {
+  if (text !== markedText) {
+    markedText = text
+    markChars(text, marked)
+  }
+  return marked
+}
 
 /** False when the text lacks a character, or begins with one, that all of the needs rule out. */
 export function mayFulfil(needs: readonly TextNeed[], text: string): boolean {
   if (text.length > MAX_MARKED) return true
-  markChars(text, marked)
+  const mask = charsOf(text)
   const unit = text.charCodeAt(0)
   for (let i = 0; i < needs.length; i++) {
     const need = needs[i] as TextNeed
     const { chars } = need
     if (
-      (chars[0] & ~(marked[0] as number)) === 0 &&
-      (chars[1] & ~(marked[1] as number)) === 0 &&
-      (chars[2] & ~(marked[2] as number)) === 0 &&
-      (chars[3] & ~(marked[3] as number)) === 0 &&
+      (chars[0] & ~(mask[0] as number)) === 0 &&
+      (chars[1] & ~(mask[1] as number)) === 0 &&
+      (chars[2] & ~(mask[2] as number)) === 0 &&
+      (chars[3] & ~(mask[3] as number)) === 0 &&
       (!(unit < 128) || mayBegin(need, unit))
     )
       return true
