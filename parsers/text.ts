@@ -13,7 +13,9 @@ export interface DecodedLine {
  * so the bytes can be told back from the text (`encodeLine`).
  */
 export function decodeLine(bytes: Buffer): DecodedLine {
-  if (isUtf8(bytes)) return { text: bytes.toString('utf8'), escaped: false }
+  const plain = bytes.toString()
+  // what is no UTF-8 leaves a U+FFFD, which no text of one byte a character can hold
+  if (!plain.includes('\ufffd') || isUtf8(bytes)) return { text: plain, escaped: false }
   let text = ''
   let from = 0
   let at = 0

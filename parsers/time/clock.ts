@@ -29,24 +29,26 @@ export function digits(text: string, at: number, count: number): number {
 const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 export const isLeap = (year: number) => (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
 
-// Most lines are of the day of the line before.
-let lastDate = -1
-let lastMidnight = 0
+// Most lines are of the day of the line before; a time without a year is read as one of year 2000 first.
+const SLOTS = 64
+const slotDates = new Int32Array(SLOTS).fill(-1)
+const slotMidnights = new Float64Array(SLOTS)
 
 /** The wall time, or NaN when there is no such day or time. Second 60 is the first moment of the next minute. */
 export function wall(year: number, month: number, day: number, hour: number, minute: number, second: number): number {
   const date = (year * 13 + month) * 32 + day
-  if (date === lastDate && month >= 1 && month <= 12 && day >= 1 && day <= 31 && (hour | minute | second) === 0)
-    return lastMidnight
+  const slot = (year * 7 + day) & (SLOTS - 1)
+  if (date === slotDates[slot] && month >= 1 && month <= 12 && day >= 1 && day <= 31 && (hour | minute | second) === 0)
+    return slotMidnights[slot] as number
   if (month < 1 || month > 12 || day < 1 || day > (DAYS[month - 1] as number)) return Number.NaN
   if (month === 2 && day === 29 && !isLeap(year)) return Number.NaN
   if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return Number.NaN
   // Date.UTC reads years 0..99 as 1900..1999; no log is that old
   if (year < 100) return Number.NaN
   if (hour !== 0 || minute !== 0 || second !== 0) return Date.UTC(year, month - 1, day, hour, minute, second)
-  lastDate = date
-  lastMidnight = Date.UTC(year, month - 1, day)
-  return lastMidnight
+  slotDates[slot] = date
+  slotMidnights[slot] = Date.UTC(year, month - 1, day)
+  return slotMidnights[slot] as number
 }
 
 /** 1..12 for the English name that begins at `at` (three letters, any case), 0 otherwise. */
