@@ -10,7 +10,9 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{core,ingest,bus,parsers,correlator,store,compliance,api,cli,web,bench,scripts}/**/*.test.ts'],
+          include: [
+            '{core,ingest,bus,parsers,correlator,store,compliance,api,cli,web,bench,scripts,deploy}/**/*.test.ts',
+          ],
           exclude: ['**/*.servers.test.ts', '**/node_modules/**'],
           testTimeout: 20_000,
           pool: 'forks',
