@@ -8,7 +8,8 @@
 //            s, n, b   flattened: text, numbers, booleans of fields that have no column of that type under their own name
 //            v         flattened: what text in a number or date field means, as a number
 //            w         words of text fields, split as core/query.ts splits them
-//            odd       fields with a value that fits no column ('*': with such a name) } }
+//            odd       fields with a value that fits no column ('*': with such a name)
+//            x         fields with a number that is not whole or beyond 2^53: their sums may round } }
 //
 // Numbers in flattened columns are written so that their text sorts as they do. `h` is indexed and not kept.
 
@@ -104,6 +105,7 @@ export function eventTemplate({ prefix, shards, replicas, logsdb }: TemplateOpti
       o: { type: 'long' },
       f: { type: 'keyword' },
       odd: { type: 'keyword' },
+      x: { type: 'keyword' },
       s: flattened,
       n: flattened,
       b: flattened,

@@ -68,6 +68,7 @@ export function toJson(document: EventDocument, plain = false): string {
   const h: EcsEvent = { t: timestampMs, p: partition, o: offset }
   const columns: Columns = {}
   const odd = new Set<string>()
+  const rounding = new Set<string>()
   const names: string[] = []
   for (const name in flat) {
     const oddAs = oddName(name)
@@ -82,11 +83,17 @@ export function toJson(document: EventDocument, plain = false): string {
       if (name === 'message') own['message'] = given
     } else if (oddAs === '*' || values.some((value) => typeof value === 'string' && value.length > MAX_TEXT))
       odd.add(oddAs)
-    else for (const value of values) addValue(own, columns, name, type, value)
+    else {
+      for (const value of values) {
+        addValue(own, columns, name, type, value)
+        if (typeof value === 'number' && !Number.isSafeInteger(value)) rounding.add(name)
+      }
+    }
   }
   if (plain) odd.add('*')
   h['f'] = names
   if (odd.size > 0) h['odd'] = [...odd]
+  if (rounding.size > 0) h['x'] = [...rounding]
   for (const column in columns) h[column] = columns[column]
   own['h'] = h
   if (keyed) own['k'] = [partition, offset]

@@ -25,6 +25,7 @@ import { booleanColumn, numberColumn, numberOf, oddName, orderedNumber, textColu
 import { compileMatcher, type Matcher } from './evaluate.ts'
 import { hitSort, hitSource, type RawHit, toHit } from './event-document.ts'
 import { and, compileQuery, not, or, type Query } from './filter-query.ts'
+import { askStats, mayCount } from './stats.ts'
 
 const PAGE = 2000
 const FIRST_PAGE_MORE = 1
@@ -151,6 +152,10 @@ export class Questions {
       }
       case 'fields':
         return this.#fields(query, signal)
+      case 'stats': {
+        const counted = await askStats((body) => this.ask(body, signal), query, aggregation)
+        return counted ?? this.#byReading(filter, range, aggregation, signal)
+      }
       default:
         return { total: await this.#count(query, signal) }
     }
@@ -312,7 +317,7 @@ interface Bar {
 
 /** What Elasticsearch counts as we do. */
 function countsOf(aggregation: Aggregation): boolean {
-  if (aggregation.kind === 'stats') return false
+  if (aggregation.kind === 'stats') return mayCount(aggregation)
   return aggregation.kind !== 'fields' || aggregation.values === undefined
 }
 
