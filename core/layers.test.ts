@@ -1,5 +1,5 @@
 // The arrows go one way: every folder imports core/ and itself, no stage imports another stage, core/ imports nothing of
-// ours. Only the composition roots (files at the top, cli/, bench/, e2e/) know several.
+// ours. Only the composition roots (main.ts with pipeline/, cli/, bench/, e2e/) know several.
 
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'

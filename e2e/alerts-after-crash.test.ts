@@ -2,11 +2,11 @@
 // says when nothing happened. No phantom stands, none is stale, none is missing, triage stays.
 
 import { expect, test } from 'vitest'
-import { type CorrelateStage, openCorrelateStage } from '../correlate-stage.ts'
 import { createCorrelator } from '../correlator/correlator.ts'
 import { correlation, info, MINUTE, match, random } from '../correlator/windows/fixtures.ts'
 import { chains, deliver, makeMatches, specs } from '../correlator/windows/proof.ts'
 import type { CorrelationSpec } from '../correlator/windows/spec.ts'
+import { type CorrelateStage, openCorrelateStage } from '../pipeline/correlate-stage.ts'
 import { type AlertBook, openAlertBook } from '../store/documents/alert-book.ts'
 import { openDocuments } from '../store/documents/sqlite.ts'
 

@@ -9,12 +9,12 @@ import type { EcsEvent } from '../../core/event.ts'
 import type { EventBatchWriter } from '../../core/event-batch.ts'
 import { type Origin, RawBatchWriter } from '../../core/raw-batch.ts'
 import { openCorrelator, openDetector, type RuleSet } from '../../correlator/rule-set.ts'
-import { eventClock } from '../../event-clock.ts'
 import { openEnrichment } from '../../parsers/enrich/enrich.ts'
 import { openMask } from '../../parsers/mask/mask.ts'
 import { loadPacks } from '../../parsers/packs.ts'
 import { parseBatch } from '../../parsers/parse-batch.ts'
 import { createParser } from '../../parsers/parser.ts'
+import { eventClock } from '../../pipeline/event-clock.ts'
 import { packFolders } from '../own-files.ts'
 
 /** One record as it lies on the bus. */

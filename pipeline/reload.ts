@@ -2,9 +2,9 @@
 // mistake in it is refused whole, the running one goes on, and everybody is told.
 
 import { join } from 'node:path'
-import type { ReloadState } from './core/api.ts'
-import type { Counters } from './core/counters.ts'
-import { describe } from './core/errors.ts'
+import type { ReloadState } from '../core/api.ts'
+import type { Counters } from '../core/counters.ts'
+import { describe } from '../core/errors.ts'
 import { copySet, fingerprintOf, type LoadedSet, type SetPaths } from './loaded-set.ts'
 
 /** A change is taken when two looks in a row find the same: nobody wants the first half of a copy. */

@@ -1,9 +1,9 @@
 // Which records of a batch are read again, in the worker: by receive time and source, and whether the result counts.
 
-import type { SourceCounts } from './core/accounting.ts'
-import { type EcsEvent, getPath } from './core/event.ts'
-import { EventBatchWriter } from './core/event-batch.ts'
-import { RawBatchReader } from './core/raw-batch.ts'
+import type { SourceCounts } from '../core/accounting.ts'
+import { type EcsEvent, getPath } from '../core/event.ts'
+import { EventBatchWriter } from '../core/event-batch.ts'
+import { RawBatchReader } from '../core/raw-batch.ts'
 
 export interface Selection {
   /** Receive time, ms since 1970, half-open. */

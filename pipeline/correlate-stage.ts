@@ -1,9 +1,9 @@
 // The correlate stage of one node: matches of the pump's deliveries in, alerts in the book. Gathers the matches of a
 // moment, because telling a growing alert anew for every delivery costs far more than what anybody can read.
 
-import type { AlertChange, RuleMatch } from './core/detect.ts'
-import type { WindowCorrelator } from './correlator/correlator.ts'
-import type { AlertBook } from './store/documents/alert-book.ts'
+import type { AlertChange, RuleMatch } from '../core/detect.ts'
+import type { WindowCorrelator } from '../correlator/correlator.ts'
+import type { AlertBook } from '../store/documents/alert-book.ts'
 
 /** An alert is told at the latest this long after its last event was processed. */
 const GATHER_MS = 200

@@ -1,6 +1,6 @@
 // How far event time has come with a batch: the same for the node's workers and for backtests.
 
-import type { SourceCounts } from './core/accounting.ts'
+import type { SourceCounts } from '../core/accounting.ts'
 
 /** A clock in the future must not make everybody else late: event time may run ahead of receive time by this much. */
 const MAX_SKEW_MS = 5 * 60_000

@@ -2,10 +2,10 @@
 // how far correlation has come and in what state, and the accounting up to there. The bus is told last: it keeps every
 // record until all three are past it.
 
-import type { Accounting, AccountingState } from './core/accounting.ts'
-import type { Bus } from './core/bus.ts'
-import type { Counters } from './core/counters.ts'
-import type { Documents } from './core/documents.ts'
+import type { Accounting, AccountingState } from '../core/accounting.ts'
+import type { Bus } from '../core/bus.ts'
+import type { Counters } from '../core/counters.ts'
+import type { Documents } from '../core/documents.ts'
 
 const COLLECTION = 'pipeline'
 const GROUP = 'process'

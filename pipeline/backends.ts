@@ -3,14 +3,14 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openLedger } from './bus/ledger/ledger.ts'
-import type { Bus } from './core/bus.ts'
-import { bytesOf, type Config, durationMs } from './core/config.ts'
-import type { Counters } from './core/counters.ts'
-import { describe } from './core/errors.ts'
-import { RawBatchWriter } from './core/raw-batch.ts'
-import type { EventStore } from './core/store.ts'
-import { openSegmentStore } from './store/segments/segment-store.ts'
+import { openLedger } from '../bus/ledger/ledger.ts'
+import type { Bus } from '../core/bus.ts'
+import { bytesOf, type Config, durationMs } from '../core/config.ts'
+import type { Counters } from '../core/counters.ts'
+import { describe } from '../core/errors.ts'
+import { RawBatchWriter } from '../core/raw-batch.ts'
+import type { EventStore } from '../core/store.ts'
+import { openSegmentStore } from '../store/segments/segment-store.ts'
 
 export interface BackendOptions {
   readonly config: Config
@@ -24,7 +24,7 @@ export async function openStore({ config, counters, now, say }: BackendOptions):
   if (!elasticsearch) {
     return openSegmentStore({ dir: join(config.data, 'segments'), counters, cacheBytes: bytesOf(cache) })
   }
-  const { openElasticsearchStore } = await import('./store/elasticsearch/elasticsearch-store.ts')
+  const { openElasticsearchStore } = await import('../store/elasticsearch/elasticsearch-store.ts')
   const { apiKey, username, password, tls, ...rest } = elasticsearch
   return openElasticsearchStore({
     ...rest,
@@ -51,7 +51,7 @@ export async function openBus({ config, counters, now, say }: BackendOptions, st
       minOffset: Math.max(0, ...store.durable().values()),
     })
   }
-  const { openKafkaBus } = await import('./bus/kafka/kafka-bus.ts')
+  const { openKafkaBus } = await import('../bus/kafka/kafka-bus.ts')
   const { brokers, topic, partitions, replication, username, password, mechanism, tls } = kafka
   const bus = await openKafkaBus({
     brokers,

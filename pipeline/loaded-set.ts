@@ -3,7 +3,7 @@
 
 import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { ownPacks, ownRules } from './cli/own-files.ts'
+import { ownPacks, ownRules } from '../cli/own-files.ts'
 
 export interface SetPaths {
   readonly packs: readonly string[]

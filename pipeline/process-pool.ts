@@ -4,12 +4,12 @@
 
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { Delivery } from './core/bus.ts'
-import type { Config } from './core/config.ts'
-import type { Counters } from './core/counters.ts'
-import type { Processed } from './core/pump.ts'
-import type { RuleSetPaths } from './correlator/rule-set.ts'
-import type { UnparsedReport } from './parsers/unparsed/observe.ts'
+import type { Delivery } from '../core/bus.ts'
+import type { Config } from '../core/config.ts'
+import type { Counters } from '../core/counters.ts'
+import type { Processed } from '../core/pump.ts'
+import type { RuleSetPaths } from '../correlator/rule-set.ts'
+import type { UnparsedReport } from '../parsers/unparsed/observe.ts'
 import type { Selection } from './reparse-select.ts'
 
 /** What a worker is started with: plain data, so that every worker builds the same parser and rules. */
