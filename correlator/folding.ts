@@ -2,6 +2,7 @@
 // nobody acted (a pod that crashes), by the thing itself.
 
 import type { RuleMatch } from '../core/detect.ts'
+import { changeMatches } from './change-matches.ts'
 import type { Grouping } from './correlator.ts'
 import { defaultFoldMs } from './sigma/document.ts'
 import type { SigmaDetector } from './sigma/engine.ts'
@@ -24,22 +25,10 @@ export function foldings(rules: readonly SigmaRule[]): Map<string, Grouping> {
  * one of them would be in no group, and its alert lost.
  */
 export function withFoldFields(inner: SigmaDetector, grouping: ReadonlyMap<string, Grouping>): SigmaDetector {
-  return {
-    ruleIds: inner.ruleIds,
-    get lastCandidates() {
-      return inner.lastCandidates
-    },
-    explain: (event, ruleId) => inner.explain(event, ruleId),
-    detect(event, eventId, timestamp, partition, offset) {
-      const matches = inner.detect(event, eventId, timestamp, partition, offset)
-      for (let i = 0; i < matches.length; i++) {
-        const match = matches[i] as RuleMatch
-        const folding = grouping.get(match.ruleId)
-        if (folding) matches[i] = { ...match, fields: foldFields(match, folding.by) }
-      }
-      return matches
-    },
-  }
+  return changeMatches(inner, (match) => {
+    const folding = grouping.get(match.ruleId)
+    return folding ? { ...match, fields: foldFields(match, folding.by) } : match
+  })
 }
 
 function foldFields({ fields, entities }: RuleMatch, by: readonly string[]): RuleMatch['fields'] {

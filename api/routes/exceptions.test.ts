@@ -67,7 +67,7 @@ test('an exception is made from an alert in the name of who asks, and is audited
   const answer = await ask('POST', '/v1/alerts/a/exception', body)
   expect([answer.statusCode, answer.json()]).toEqual([200, made])
   expect(asked).toMatchObject([{ fields: body.fields, reason: 'scan', untilMs: clock.ms + 30 * 86_400_000 }])
-  expect(asked[0]?.owner).toBeTruthy()
+  expect(asked[0]?.owner).toBe('cli')
   expect(audited).toMatchObject([{ action: 'exception', detail: 'e for r: scan' }])
   expect((await ask('GET', '/v1/exceptions')).json().exceptions).toEqual([made])
   expect((await ask('POST', '/v1/exceptions/e/end', {})).json().state).toBe('expired')

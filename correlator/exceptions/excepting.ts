@@ -1,7 +1,8 @@
 // Puts exceptions to matches: a pure function of the event and of its time, so the order of events cannot matter.
 
-import type { Detector, Excepted, RuleMatch } from '../../core/detect.ts'
+import type { Detector, Excepted } from '../../core/detect.ts'
 import type { EcsEvent } from '../../core/event.ts'
+import { changeMatches } from '../change-matches.ts'
 import { compileDetector, type DetectorOptions, type SigmaDetector } from '../sigma/engine.ts'
 import type { LoadedRules, SigmaCorrelation, SigmaRule } from '../sigma/types.ts'
 import type { RuleException } from './read.ts'
@@ -56,23 +57,11 @@ export function withExceptions(
 ): SigmaDetector {
   const asked = askedByRule(loaded, exceptions, options)
   if (asked.size === 0) return inner
-  return {
-    ruleIds: inner.ruleIds,
-    get lastCandidates() {
-      return inner.lastCandidates
-    },
-    explain: (event, ruleId) => inner.explain(event, ruleId),
-    detect(event, eventId, timestamp, partition, offset) {
-      const matches = inner.detect(event, eventId, timestamp, partition, offset)
-      for (let i = 0; i < matches.length; i++) {
-        const match = matches[i] as RuleMatch
-        const one = asked.get(match.ruleId)
-        const excepted = one && holding(one, event, timestamp)
-        if (excepted) matches[i] = { ...match, excepted }
-      }
-      return matches
-    },
-  }
+  return changeMatches(inner, (match, event, timestamp) => {
+    const one = asked.get(match.ruleId)
+    const excepted = one && holding(one, event, timestamp)
+    return excepted ? { ...match, excepted } : match
+  })
 }
 
 function holding({ detector, exceptions }: Asked, event: EcsEvent, timestamp: number): Excepted[] | undefined {
